@@ -1,0 +1,1 @@
+export const enum Op { Nop = 0 }

@@ -1,0 +1,36 @@
+// The one seam of the library. A Target is all that inference knows about a model: how many unconstrained coordinates, the log
+// density and its gradient there, and what the coordinates mean. Semantics are BridgeStan's: the log Jacobian of the
+// constraining transform is included, normalising constants are kept. A compiled model is a Target; anybody's object can be
+// one; and ours can be handed to anybody's sampler.
+
+import { integer, typeError } from "./errors.js";
+
+/** A log density on R^dimension with its gradient. Only the first two members are needed. */
+export interface Target {
+  /** Number of unconstrained coordinates. */
+  readonly dimension: number;
+  /**
+   * Log density at `theta` (length `dimension`); writes its gradient into `gradient` (length `dimension`, overwritten).
+   * Outside the support it returns -Infinity; the gradient is then unspecified.
+   */
+  logDensityGradient(theta: Float64Array, gradient: Float64Array): number;
+  /** Names of the unconstrained coordinates; "theta[0]", … when absent. */
+  readonly unconstrainedNames?: readonly string[];
+  /** Names of the values `constrain` returns; the unconstrained names when absent. */
+  readonly names?: readonly string[];
+  /** From the unconstrained scale to the parameters people read (and the deterministic values); identity when absent. */
+  constrain?(theta: Float64Array): Float64Array;
+}
+
+/** Checks the shape of an object given as a target; `label` opens the message. */
+export function checkTarget(label: string, value: unknown): Target {
+  if (typeof value !== "object" || value === null)
+    throw typeError(label, "a model or an object { dimension, logDensityGradient(theta, gradient) }", value);
+  const target = value as Partial<Target>;
+  integer(`${label}.dimension`, target.dimension, 1);
+  if (typeof target.logDensityGradient !== "function")
+    throw typeError(`${label}.logDensityGradient`, "a function (theta, gradient) => number", target.logDensityGradient);
+  if (target.constrain !== undefined && typeof target.constrain !== "function")
+    throw typeError(`${label}.constrain`, "a function (theta) => Float64Array", target.constrain);
+  return value as Target;
+}
