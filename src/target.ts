@@ -3,7 +3,18 @@
 // constraining transform is included, normalising constants are kept. A compiled model is a Target; anybody's object can be
 // one; and ours can be handed to anybody's sampler.
 
+import type { Program } from "./core/program.js";
 import { integer, typeError } from "./errors.js";
+
+/** A named part of what `constrain` returns: a latent, or a deterministic value. */
+export interface Site {
+  readonly name: string;
+  readonly kind: "latent" | "deterministic";
+  /** First position in the constrained vector; the values follow row-major. */
+  readonly offset: number;
+  /** Empty for a scalar; a plate's size comes first. */
+  readonly shape: readonly number[];
+}
 
 /** A log density on R^dimension with its gradient. Only the first two members are needed. */
 export interface Target {
@@ -20,6 +31,12 @@ export interface Target {
   readonly names?: readonly string[];
   /** From the unconstrained scale to the parameters people read (and the deterministic values); identity when absent. */
   constrain?(theta: Float64Array): Float64Array;
+  /** The named parts of the constrained vector; one scalar site per name when absent. */
+  readonly sites?: readonly Site[];
+  /** S draws at once inside the core: what a compiled model has and a JavaScript object has not. The caller disposes of it. */
+  program?(draws: number): Program;
+  /** After a log density that was not finite at `theta`: the sites whose terms were not, for the outcome's sentence. */
+  blame?(theta: Float64Array): readonly string[];
 }
 
 /** Checks the shape of an object given as a target; `label` opens the message. */

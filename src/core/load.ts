@@ -12,6 +12,7 @@ export interface CoreExports {
   allocate(bytes: number): number;
   free(pointer: number): void;
   used(): number;
+  evaluate(program: number): void;
 }
 
 /** What `load` accepts beside nothing: bytes, a module, or where to fetch them. */

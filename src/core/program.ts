@@ -1,0 +1,56 @@
+// A program is a log density in core memory for a fixed number of draws: a header that the core reads, arrays for the
+// unconstrained points, gradients and log densities, and (for a compiled model) the tape. Layout of the header, in 32-bit words:
+//   0 draws S   1 dimension D   2 theta [D][S]   3 gradient [D][S]   4 log density [S]   5… the tape (assembly/tape.ts).
+
+import { core } from "./load.js";
+import { f64, i32, Scope } from "./memory.js";
+
+/** Words of the header that every program has. */
+export const HEADER_WORDS = 16;
+
+/** A log density over S draws at once, in core memory. Draws are innermost in every array. */
+export class Program {
+  readonly scope = new Scope();
+  readonly pointer: number;
+  readonly #theta: number;
+  readonly #gradient: number;
+  readonly #logDensity: number;
+
+  constructor(
+    readonly dimension: number,
+    readonly draws: number,
+    /** Evaluates without the core's tape: a target that is a JavaScript object. Absent for compiled models. */
+    readonly host?: (program: Program) => void,
+  ) {
+    this.pointer = this.scope.bytes(HEADER_WORDS * 4);
+    this.#theta = this.scope.doubles(dimension * draws);
+    this.#gradient = this.scope.doubles(dimension * draws);
+    this.#logDensity = this.scope.doubles(draws);
+    i32(this.pointer, 5).set([draws, dimension, this.#theta, this.#gradient, this.#logDensity]);
+  }
+
+  /** [dimension × draws], to be written before `evaluate`. Valid until the next allocation. */
+  theta(): Float64Array {
+    return f64(this.#theta, this.dimension * this.draws);
+  }
+
+  /** [dimension × draws], after `evaluate`. Valid until the next allocation. */
+  gradient(): Float64Array {
+    return f64(this.#gradient, this.dimension * this.draws);
+  }
+
+  /** [draws], after `evaluate`. Valid until the next allocation. */
+  logDensity(): Float64Array {
+    return f64(this.#logDensity, this.draws);
+  }
+
+  /** Log densities and gradients of all draws. */
+  evaluate(): void {
+    if (this.host) this.host(this);
+    else core().evaluate(this.pointer);
+  }
+
+  dispose(): void {
+    this.scope.dispose();
+  }
+}
