@@ -1,0 +1,82 @@
+// Densities in the graph. A rule says how a family's kernel is fed: which functions of the parameters are computed beforehand, at
+// the parameters' own level (1/scale, a normaliser), and which part of the log density does not go through the kernel at all (the
+// addend). The kernel's partials are total derivatives, the addend's included, so no gradient flows through either.
+
+import type { Op } from "../../assembly/opcodes.js";
+import { broadcast, commonShape, eventSize, map, type Node, node, output, stop, sumEvent, sumRows } from "./node.js";
+
+/** How a family of distributions is computed; `args` are the value and the parameters, in the order of `argNames`. */
+export interface DensityRule {
+  readonly family: string;
+  readonly opcode: Op;
+  /** The value first, then the parameters: ["value", "loc", "scale"]. */
+  readonly argNames: readonly string[];
+  /** Positions in `argNames` that have partials, in the order of the kernel's outputs after the log density. */
+  readonly differentiable: readonly number[];
+  /**
+   * The kernel's inputs, from the arguments: the arguments themselves or functions of them (value only).
+   * Univariate families: they are broadcast to the common shape. Multivariate ones keep the shapes of `inputShapes`.
+   */
+  readonly inputs: (args: readonly Node[]) => readonly Node[];
+  /** A part of the log density that depends on few arguments; added to the kernel's result, its derivative is in the partials. */
+  readonly addend?: (args: readonly Node[]) => Node | null;
+  /**
+   * Multivariate families: event sizes. `value` is the value's event shape, `args` the shapes each argument is broadcast to, and
+   * `inputs` the shapes the kernel's inputs are broadcast to.
+   */
+  readonly multivariate?: {
+    readonly eventSize: (args: readonly Node[]) => number;
+    readonly argShapes: (args: readonly Node[]) => readonly (readonly number[])[];
+    readonly inputShapes: (args: readonly Node[]) => readonly (readonly number[])[];
+  };
+}
+
+/** A density as a term of the log joint: a kernel call, and what is added to its first output (value only). */
+export interface LogProb {
+  readonly call: Node;
+  readonly addend: Node | null;
+}
+
+/** The call of a family's kernel on graph values. Outputs of arguments that no latent feeds are never asked for. */
+export function logProb(rule: DensityRule, args: readonly Node[]): LogProb {
+  const inputs = rule.inputs(args);
+  const addend = rule.addend?.(args) ?? null;
+  const multi = rule.multivariate;
+  const { plate, shape } = commonShape(
+    multi ? [...args, ...inputs].map((n) => ({ ...n, shape: [] })) : [...args, ...inputs],
+    rule.family,
+  );
+  const argShapes = multi?.argShapes(args);
+  const inputShapes = multi?.inputShapes(args);
+  const call = node(
+    "density",
+    inputs.map((n, i) => broadcast(n, plate, inputShapes ? inputShapes[i]! : shape)),
+    plate,
+    multi ? [] : shape,
+    {
+      opcode: rule.opcode,
+      density: {
+        family: rule.family,
+        args,
+        differentiable: rule.differentiable,
+        eventSize: multi?.eventSize(args) ?? 0,
+        outputShapes: [multi ? [] : shape, ...rule.differentiable.map((i) => (argShapes ? argShapes[i]! : shape))],
+      },
+    },
+  );
+  return { call, addend };
+}
+
+/** The log density per element as a value of the graph, for mixtures and marginalised discretes. */
+export function logProbValue(term: LogProb, add: Op): Node {
+  const core = output(term.call, 0);
+  return term.addend ? map(add, [core, stop(term.addend)]) : core;
+}
+
+/** x, of any plate and shape, reduced to the plate and shape of `like`: the adjoint of broadcasting. */
+export function unbroadcast(x: Node, like: Node): Node {
+  let r = x;
+  if (!like.shape.length && r.shape.length && eventSize(r.shape) >= 1) r = sumEvent(r);
+  if (r.plate && !like.plate) r = sumRows(r);
+  return r;
+}
