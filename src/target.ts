@@ -25,6 +25,16 @@ export interface Target {
    * Outside the support it returns -Infinity; the gradient is then unspecified.
    */
   logDensityGradient(theta: Float64Array, gradient: Float64Array): number;
+  /**
+   * The same for many points at once: `thetas` and `gradients` are [draw][dimension], `values` [draw]. Algorithms that have several
+   * points to evaluate call it when it is there; the numbers must be those of one call per draw.
+   */
+  logDensityGradientBatch?(draws: number, thetas: Float64Array, gradients: Float64Array, values: Float64Array): void;
+  /**
+   * Writes the Hessian of the log density at `theta` times `vector` into `out` (length `dimension`). When absent, algorithms that
+   * need second derivatives take central differences of gradients.
+   */
+  hessianVector?(theta: Float64Array, vector: Float64Array, out: Float64Array): void;
   /** Names of the unconstrained coordinates; "theta[0]", … when absent. */
   readonly unconstrainedNames?: readonly string[];
   /** Names of the values `constrain` returns; the unconstrained names when absent. */
@@ -47,6 +57,14 @@ export function checkTarget(label: string, value: unknown): Target {
   integer(`${label}.dimension`, target.dimension, 1);
   if (typeof target.logDensityGradient !== "function")
     throw typeError(`${label}.logDensityGradient`, "a function (theta, gradient) => number", target.logDensityGradient);
+  if (target.logDensityGradientBatch !== undefined && typeof target.logDensityGradientBatch !== "function")
+    throw typeError(
+      `${label}.logDensityGradientBatch`,
+      "a function (draws, thetas, gradients, values) => void",
+      target.logDensityGradientBatch,
+    );
+  if (target.hessianVector !== undefined && typeof target.hessianVector !== "function")
+    throw typeError(`${label}.hessianVector`, "a function (theta, vector, out) => void", target.hessianVector);
   if (target.constrain !== undefined && typeof target.constrain !== "function")
     throw typeError(`${label}.constrain`, "a function (theta) => Float64Array", target.constrain);
   return value as Target;

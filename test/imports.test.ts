@@ -16,6 +16,7 @@ const importsOf = (file: string): string[] =>
 const layers: Record<string, number> = {
   errors: 0,
   core: 1,
+  linalg: 1,
   target: 1,
   diagnostics: 2,
   optim: 2,
