@@ -1,0 +1,63 @@
+// The state of one ADVI run in core memory, read by both sides: assembly/advi.ts runs on it, src/vi/state.ts makes it. Offsets in
+// bytes; the first part 32-bit words, then doubles. Parameters are [location][log scale][strict rows], location and log
+// scale each padded to an even number of doubles.
+
+export const enum Advi {
+  /** The program whose log density is fitted (header: src/core/program.ts). */
+  program = 0,
+  dimension = 4,
+  /** Draws per step: 1 or even. */
+  draws = 8,
+  /** 0 mean-field, 1 full-rank. */
+  family = 12,
+  /** 0 closed form, 1 Monte Carlo, 2 sticking the landing. */
+  entropy = 16,
+  /** Number of doubles in the parameters, padding included. */
+  size = 20,
+  parameters = 24,
+  gradient = 28,
+  /** Adam's first and second moments. */
+  first = 32,
+  second = 36,
+  /** exp(log scale) [D]. */
+  scale = 40,
+  /** [steps][D][S] standard normals of `noiseSteps` steps from `noiseFirst` on. */
+  noise = 44,
+  noiseFirst = 48,
+  noiseSteps = 52,
+  /** 0: the core draws the normals; 1: the host has filled them. */
+  noiseHost = 56,
+  seedLow = 60,
+  seedHigh = 64,
+  stream = 68,
+  /** Number of the step to come: the key of its random numbers. */
+  step = 72,
+  /** Coordinates of the optimiser: 0 the model's own, 1 diagonal, 2 triangular: model = centre + P (coordinates). */
+  map = 76,
+  centre = 80,
+  mapDiagonal = 84,
+  mapLower = 88,
+  /** [D]: the location in the model's coordinates (mean-field with a map). */
+  location = 92,
+  /** [D][S], two of them. */
+  work = 96,
+  work2 = 100,
+  /** ELBO of each step, from step `traceFirst` on; 0: none. */
+  trace = 104,
+  traceFirst = 108,
+  /** Running mean of the parameters over `averageCount` steps; 0: none. */
+  average = 112,
+  averageCount = 116,
+  /** 1: the target is a likelihood and the prior of every coordinate N(0, 1), whose KL divergence is taken in closed form. */
+  standardPrior = 120,
+  /** The first draw of the last step that was not finite, or -1. */
+  failed = 124,
+  /** Settings of the optimiser, six doubles: see assembly/optimizer.ts. */
+  optimizer = 128,
+  elbo = 176,
+  /** Log determinant of the map (full-rank only: what the entropy lacks). */
+  logMap = 184,
+  /** Eta of polynomial-decay averaging (Shamir & Zhang 2013); 0 is the plain mean. */
+  averagePower = 192,
+  bytes = 208,
+}

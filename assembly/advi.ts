@@ -1,0 +1,236 @@
+// Automatic differentiation variational inference (Kucukelbir et al. 2017) with one crossing per run: normals, reparameterised
+// draws, the model's log density and gradient, pull-back with the chosen entropy (closed form; Monte Carlo; sticking the landing,
+// Roeder et al. 2017), ELBO, Adam, running mean of the iterates. The state is laid out in advi-state.ts.
+// The invariant: a step depends on the state and (seed, stream, step) only, with every sum in one order, so that the same seed
+// gives the same bits however the steps are divided into runs.
+
+import { Advi } from "./advi-state";
+import {
+  addInto, mapDiagonal, mapTriangular, pullDiagonal, pullTriangular, solveTransposed, sum, sumOfSquares, transposeDiagonal,
+  transposeTriangular,
+} from "./family";
+import { klStandardNormal } from "./kl";
+import { ld, st } from "./lanes";
+import { exp } from "./math";
+import { adam, average } from "./optimizer";
+import { convert, fillNormals, NORMALS, philox, VALUES } from "./random";
+import { evaluate } from "./tape";
+
+const HALF_LOG_2PI: f64 = 0.91893853320467274178;
+
+/** Four block numbers and four steps. */
+const COUNTERS: usize = memory.data(32, 16);
+
+// @ts-ignore: decorator
+@inline function word(state: usize, at: usize): i32 { return load<i32>(state + at); }
+// @ts-ignore: decorator
+@inline function address(state: usize, at: usize): usize { return <usize>load<u32>(state + at); }
+/** Doubles of a location or a log scale: the dimension rounded up to even. */
+// @ts-ignore: decorator
+@inline function padded(dimension: i32): usize { return <usize>(dimension + 1) & ~1; }
+
+/** What `fillNormals` gives for one draw, for several steps at once: [step][D]. No counter of the generator is wasted. */
+function fillNormalSteps(
+  seedLow: u32, seedHigh: u32, stream: u32, step: u32, steps: i32, dimension: i32, out: usize,
+): void {
+  const blocks = (dimension + 3) >> 2;
+  const end = out + (<usize>(steps * dimension) << 3);
+  const c1 = i32x4.splat(0);
+  const c3 = i32x4.splat(NORMALS | stream);
+  let block = 0;
+  while (out < end) {
+    const from = block;
+    for (let k: usize = 0; k < 16; k += 4) {
+      store<i32>(COUNTERS + k, block);
+      store<i32>(COUNTERS + k, step, 16);
+      if (++block == blocks) {
+        block = 0;
+        step++;
+      }
+    }
+    philox(ld(COUNTERS), c1, v128.load(COUNTERS, 16), c3, seedLow, seedHigh);
+    convert(NORMALS);
+    let at = from << 2;
+    for (let k: usize = 0; k < 32 && out < end; k += 8) {
+      const stop = min(at + 4, dimension);
+      for (let p = VALUES + k; at < stop; at++, p += 32, out += 8) store<f64>(out, load<f64>(p));
+      if (at == dimension) at = 0;
+    }
+  }
+}
+
+/** The normals of the step to come: [D][S]. 0 when the host has to fill them. */
+function normals(state: usize): usize {
+  const count = <usize>(word(state, Advi.dimension) * word(state, Advi.draws)) << 3;
+  const steps = word(state, Advi.noiseSteps);
+  const at = word(state, Advi.step) - word(state, Advi.noiseFirst);
+  const noise = address(state, Advi.noise);
+  if (<u32>at < <u32>steps) return noise + <usize>at * count;
+  if (word(state, Advi.noiseHost)) return 0;
+  const first = load<u32>(state, Advi.step);
+  store<u32>(state, first, Advi.noiseFirst);
+  if (word(state, Advi.draws) == 1 && steps > 1) {
+    fillNormalSteps(
+      load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first, steps,
+      word(state, Advi.dimension), noise,
+    );
+    return noise;
+  }
+  for (let k = 0; k < steps; k++) {
+    fillNormals(
+      load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first + k,
+      word(state, Advi.draws), word(state, Advi.dimension), noise + <usize>k * count, 0, 0,
+    );
+  }
+  return noise;
+}
+
+/** Draws of the step to come into the program's theta. False when the host has to fill the normals first. */
+export function adviDraw(state: usize): bool {
+  const eps = normals(state);
+  if (!eps) return false;
+  const dimension = word(state, Advi.dimension);
+  const draws = word(state, Advi.draws);
+  const map = word(state, Advi.map);
+  const parameters = address(state, Advi.parameters);
+  const pad = padded(dimension) << 3;
+  const scale = address(state, Advi.scale);
+  const theta = <usize>load<u32>(address(state, Advi.program), 8);
+  for (let i: usize = 0; i < pad; i += 16) st(scale + i, exp(ld(parameters + pad + i)));
+  if (word(state, Advi.family)) {
+    const out = map ? address(state, Advi.work) : theta;
+    mapTriangular(dimension, draws, parameters, scale, parameters + 2 * pad, eps, out);
+    if (map) toModel(state, draws, out, theta);
+  } else {
+    let location = parameters;
+    if (map) {
+      location = address(state, Advi.location);
+      toModel(state, 1, parameters, location);
+    }
+    mapDiagonal(dimension, draws, location, scale, eps, theta);
+  }
+  return true;
+}
+
+/** out = centre + P in. */
+function toModel(state: usize, draws: i32, input: usize, out: usize): void {
+  const dimension = word(state, Advi.dimension);
+  const centre = address(state, Advi.centre);
+  const diagonal = address(state, Advi.mapDiagonal);
+  if (word(state, Advi.map) == 1) mapDiagonal(dimension, draws, centre, diagonal, input, out);
+  else mapTriangular(dimension, draws, centre, diagonal, address(state, Advi.mapLower), input, out);
+}
+
+/** out = P^T in. */
+function fromModel(state: usize, draws: i32, input: usize, out: usize): void {
+  const dimension = word(state, Advi.dimension);
+  const diagonal = address(state, Advi.mapDiagonal);
+  if (word(state, Advi.map) == 1) transposeDiagonal(dimension, draws, diagonal, input, out);
+  else transposeTriangular(dimension, draws, diagonal, address(state, Advi.mapLower), input, out);
+}
+
+/**
+ * After `adviDraw` and an evaluation of the program: gradient of the parameters and ELBO of this step. False when the log density or
+ * a gradient was not finite: `failed` then holds the draw.
+ */
+export function adviGradient(state: usize): bool {
+  const program = address(state, Advi.program);
+  const dimension = word(state, Advi.dimension);
+  const draws = word(state, Advi.draws);
+  const map = word(state, Advi.map);
+  const entropy = word(state, Advi.entropy);
+  const prior = word(state, Advi.standardPrior);
+  const parameters = address(state, Advi.parameters);
+  const gradient = address(state, Advi.gradient);
+  const scale = address(state, Advi.scale);
+  const pad = padded(dimension) << 3;
+  const count = <usize>(dimension * draws) << 3;
+  const eps = address(state, Advi.noise) + <usize>(word(state, Advi.step) - word(state, Advi.noiseFirst)) * count;
+  const own = prior || entropy == 2 ? 0.0 : 1.0;
+  let h = <usize>load<u32>(program, 12);
+  if (word(state, Advi.family)) {
+    if (map) {
+      fromModel(state, draws, h, address(state, Advi.work));
+      h = address(state, Advi.work);
+    }
+    if (entropy == 2) {
+      const u = address(state, Advi.work2);
+      solveTransposed(dimension, draws, scale, parameters + 2 * pad, eps, u);
+      addInto(dimension * draws, h, u);
+      h = u;
+    }
+    pullDiagonal(dimension, draws, h, eps, scale, false, own, gradient, gradient + pad);
+    pullTriangular(dimension, draws, h, eps, gradient + 2 * pad);
+  } else {
+    const location = map ? address(state, Advi.location) : gradient;
+    pullDiagonal(dimension, draws, h, eps, scale, entropy == 2, own, location, gradient + pad);
+    if (map) fromModel(state, 1, location, gradient);
+  }
+  let elbo = sum(draws, <usize>load<u32>(program, 16)) / <f64>draws;
+  // Sums that are finite have finite terms; 0 · x is NaN for the others.
+  if (!(elbo * 0 + sum(dimension, gradient) * 0 == 0)) {
+    store<i32>(state, culprit(program, dimension, draws), Advi.failed);
+    return false;
+  }
+  if (prior) {
+    elbo -= klStandardNormal(
+      dimension, parameters, parameters + pad, scale, word(state, Advi.family) ? (dimension * (dimension - 1)) >> 1 : 0,
+      parameters + 2 * pad, gradient, gradient + pad, gradient + 2 * pad,
+    );
+  } else {
+    const spread = entropy ? sumOfSquares(dimension * draws, eps) / <f64>draws : <f64>dimension;
+    elbo += sum(dimension, parameters + pad) + load<f64>(state, Advi.logMap) + <f64>dimension * HALF_LOG_2PI + 0.5 * spread;
+  }
+  store<f64>(state, elbo, Advi.elbo);
+  return true;
+}
+
+/** The first draw whose log density or gradient is not finite; 0 when it was the sum that overflowed. */
+function culprit(program: usize, dimension: i32, draws: i32): i32 {
+  const gradient = <usize>load<u32>(program, 12);
+  const density = <usize>load<u32>(program, 16);
+  for (let s = 0; s < draws; s++) {
+    let probe = load<f64>(density + (<usize>s << 3)) * 0;
+    for (let i = 0; i < dimension; i++) probe += load<f64>(gradient + (<usize>(i * draws + s) << 3)) * 0;
+    if (!(probe == 0)) return s;
+  }
+  return 0;
+}
+
+/** After `adviDraw` and an evaluation of the program: the whole rest of a step. False, with nothing changed, as `adviGradient`. */
+export function adviUpdate(state: usize): bool {
+  if (!adviGradient(state)) return false;
+  const size = word(state, Advi.size);
+  const parameters = address(state, Advi.parameters);
+  adam(
+    size, parameters, address(state, Advi.gradient), address(state, Advi.first), address(state, Advi.second),
+    state + Advi.optimizer,
+  );
+  const step = word(state, Advi.step);
+  const trace = address(state, Advi.trace);
+  if (trace) store<f64>(trace + (<usize>(step - word(state, Advi.traceFirst)) << 3), load<f64>(state, Advi.elbo));
+  const mean = address(state, Advi.average);
+  if (mean) {
+    const k = word(state, Advi.averageCount) + 1;
+    const eta = load<f64>(state, Advi.averagePower);
+    store<i32>(state, k, Advi.averageCount);
+    average(size, parameters, mean, (eta + 1) / (eta + <f64>k));
+  }
+  store<i32>(state, step + 1, Advi.step);
+  return true;
+}
+
+/**
+ * Up to `steps` whole steps. Returns how many were done: fewer when a log density or gradient was not finite (`failed` is then
+ * the draw, and the state is that before the step) or when the host has to fill the normals (`failed` is then -1).
+ */
+export function adviRun(state: usize, steps: i32): i32 {
+  const program = address(state, Advi.program);
+  store<i32>(state, -1, Advi.failed);
+  for (let k = 0; k < steps; k++) {
+    if (!adviDraw(state)) return k;
+    evaluate(program);
+    if (!adviUpdate(state)) return k;
+  }
+  return steps;
+}

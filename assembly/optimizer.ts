@@ -1,0 +1,66 @@
+// First-order optimisers over a flat vector of parameters. Adam (Kingma & Ba 2015, algorithm 1, bias-corrected) in one pass:
+// the two bias corrections fold into the step and the epsilon, so that an element costs one square root and one division.
+// The invariant: elements do not see each other, hence any split of the vector gives the same bits.
+
+import { add, div, ld, lds, madd, mul, splat, sqrt, st } from "./lanes";
+
+/** Places in the array of settings an optimiser keeps (doubles). The powers start at 1 and are advanced by every step. */
+const RATE: usize = 0;
+const BETA1: usize = 8;
+const BETA2: usize = 16;
+const EPSILON: usize = 24;
+const POWER1: usize = 32;
+const POWER2: usize = 40;
+
+/** The same numbers as vectors, where the loop loads them from. */
+const SETTINGS: usize = memory.data(48, 16);
+
+// @ts-ignore: decorator
+@inline function element(at: usize, parameters: usize, gradient: usize, first: usize, second: usize): void {
+  const g = ld(gradient + at);
+  const m = madd(lds(SETTINGS + 8), g, mul(lds(SETTINGS), ld(first + at)));
+  const v = madd(mul(lds(SETTINGS + 24), g), g, mul(lds(SETTINGS + 16), ld(second + at)));
+  st(first + at, m);
+  st(second + at, v);
+  st(parameters + at, add(ld(parameters + at), div(mul(lds(SETTINGS + 32), m), add(sqrt(v), lds(SETTINGS + 40)))));
+}
+
+/**
+ * One step of Adam on n parameters, uphill (downhill with a negative rate). `settings` holds
+ * [rate, beta1, beta2, epsilon, beta1^t, beta2^t], the powers 1 before the first step. Arrays of odd length have a spare double.
+ */
+export function adam(n: i32, parameters: usize, gradient: usize, first: usize, second: usize, settings: usize): void {
+  const beta1 = load<f64>(settings, BETA1);
+  const beta2 = load<f64>(settings, BETA2);
+  const power1 = load<f64>(settings, POWER1) * beta1;
+  const power2 = load<f64>(settings, POWER2) * beta2;
+  store<f64>(settings, power1, POWER1);
+  store<f64>(settings, power2, POWER2);
+  // rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon), numerator and denominator multiplied by sqrt(1 - b2^t)
+  const root = Math.sqrt(1 - power2);
+  store<f64>(SETTINGS, beta1);
+  store<f64>(SETTINGS, 1 - beta1, 8);
+  store<f64>(SETTINGS, beta2, 16);
+  store<f64>(SETTINGS, 1 - beta2, 24);
+  store<f64>(SETTINGS, load<f64>(settings, RATE) * root / (1 - power1), 32);
+  store<f64>(SETTINGS, load<f64>(settings, EPSILON) * root, 40);
+  const end = (<usize>(n + 1) >> 1) << 4;
+  let at: usize = 0;
+  for (; at + 64 <= end; at += 64) {
+    element(at, parameters, gradient, first, second);
+    element(at + 16, parameters, gradient, first, second);
+    element(at + 32, parameters, gradient, first, second);
+    element(at + 48, parameters, gradient, first, second);
+  }
+  for (; at < end; at += 16) element(at, parameters, gradient, first, second);
+}
+
+/** average += weight (values - average), over n doubles: the running mean of iterates, weighted by the caller. */
+export function average(n: i32, values: usize, mean: usize, weight: f64): void {
+  const w = splat(weight);
+  const end = (<usize>(n + 1) >> 1) << 4;
+  for (let at: usize = 0; at < end; at += 16) {
+    const old = ld(mean + at);
+    st(mean + at, madd(w, f64x2.sub(ld(values + at), old), old));
+  }
+}
