@@ -6,11 +6,11 @@
 
 export const enum Op {
   // ---- structure: assembly/structure.ts
-  /** in, rowStep, eventSize, eventStep, laneCount, laneStep (doubles); out[rows][eventSize][laneCount] */
+  /** in, rows (0: those of the block), row step, events, event step, lanes, whether lanes vary; out[rows][events][lanes] (steps in doubles) */
   Broadcast = 1,
   /** in[n]; out[n] */
   Copy = 2,
-  /** ; out[n], set to zero */
+  /** ; out, count: sets `count` doubles to zero */
   Zero = 3,
   /** in[rows][m], m; accumulator[4][m]: adds each row to the accumulator of its number modulo 4 */
   SumRows = 4,

@@ -3,7 +3,7 @@
 // addend). The kernel's partials are total derivatives, the addend's included, so no gradient flows through either.
 
 import type { Op } from "../../assembly/opcodes.js";
-import { broadcast, commonShape, eventSize, map, type Node, node, output, stop, sumEvent, sumRows } from "./node.js";
+import { broadcast, commonShape, map, type Node, node, output, stop, sumEvent, sumRows } from "./node.js";
 
 /** How a family of distributions is computed; `args` are the value and the parameters, in the order of `argNames`. */
 export interface DensityRule {
@@ -75,8 +75,6 @@ export function logProbValue(term: LogProb, add: Op): Node {
 
 /** x, of any plate and shape, reduced to the plate and shape of `like`: the adjoint of broadcasting. */
 export function unbroadcast(x: Node, like: Node): Node {
-  let r = x;
-  if (!like.shape.length && r.shape.length && eventSize(r.shape) >= 1) r = sumEvent(r);
-  if (r.plate && !like.plate) r = sumRows(r);
-  return r;
+  const rows = x.plate && !like.plate ? sumRows(x) : x;
+  return rows.shape.length && !like.shape.length ? sumEvent(rows) : rows;
 }

@@ -198,13 +198,15 @@ export const cumulativeSumReversed = (x: Node): Node => node("cumulativeSumRever
 export const logSumExp = (x: Node): Node => node("logSumExp", [x], x.plate, last(x));
 export const softmax = (x: Node): Node => node("softmax", [x], x.plate, x.shape);
 
-/** Vectors joined end to end; scalars count as vectors of one. */
-export function concat(parts: readonly Node[], what = "concat"): Node {
-  let plate: Plate | null = null;
-  for (const p of parts)
-    plate = commonShape([{ ...p, shape: [] }, ...(plate ? [node("constant", [], plate, [])] : [])], what).plate;
+/** Vectors joined end to end into `shape` (a vector when absent); scalars count as vectors of one. */
+export function concat(parts: readonly Node[], shape?: readonly number[]): Node {
+  const plate = parts.reduce<Plate | null>((p, x) => {
+    if (p && x.plate && x.plate !== p)
+      throw new TypeError(`concat: expected values of one plate, got plate "${p.name}" and plate "${x.plate.name}"`);
+    return p ?? x.plate;
+  }, null);
   const whole = parts.map((p) => broadcast(p, plate, p.shape));
-  return node("concat", whole, plate, [whole.reduce((n, p) => n + eventSize(p.shape), 0)]);
+  return node("concat", whole, plate, shape ?? [whole.reduce((n, p) => n + eventSize(p.shape), 0)]);
 }
 
 /** Elements from…from + length − 1 of the flattened event; the shape [] gives a scalar. */

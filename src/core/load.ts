@@ -13,6 +13,8 @@ export interface CoreExports {
   free(pointer: number): void;
   used(): number;
   evaluate(program: number): void;
+  selectBatch(program: number, k: number, batch: number): void;
+  drawBatches(program: number, seedLow: number, seedHigh: number, step: number): void;
 }
 
 /** What `load` accepts beside nothing: bytes, a module, or where to fetch them. */

@@ -1,6 +1,7 @@
 // A program is a log density in core memory for a fixed number of draws: a header that the core reads, arrays for the
 // unconstrained points, gradients and log densities, and (for a compiled model) the tape. Layout of the header, in 32-bit words:
-//   0 draws S   1 dimension D   2 theta [D][S]   3 gradient [D][S]   4 log density [S]   5… the tape (assembly/tape.ts).
+//   0 draws S   1 dimension D   2 theta [D][S]   3 gradient [D][S]   4 log density [S]
+//   5 segments   6 their number   7 scratch   8 batch table   9 its length (assembly/tape.ts).
 
 import { core } from "./load.js";
 import { f64, i32, Scope } from "./memory.js";
@@ -48,6 +49,11 @@ export class Program {
   evaluate(): void {
     if (this.host) this.host(this);
     else core().evaluate(this.pointer);
+  }
+
+  /** Chooses the batch that the `k`-th subsampled plate evaluates. */
+  selectBatch(k: number, batch: number): void {
+    core().selectBatch(this.pointer, k, batch);
   }
 
   dispose(): void {

@@ -1,0 +1,448 @@
+// Kernels that change shape: broadcasts, reductions over rows and events, gathers, matrix products with data, running sums.
+// Every reduction has one order whatever the block and the number of draws (see docs/architecture.md): that order is the
+// invariant here, and each special case for one draw must keep it.
+
+import { add, ld, madd, mul, st, lds, splat, hsum } from "./lanes";
+import { exp, log } from "./math";
+import { Op } from "./opcodes";
+
+// @ts-ignore: decorator
+@inline function arg(a: usize, k: usize): usize { return load<u32>(a + (k << 2)); }
+// @ts-ignore: decorator
+@inline function int(a: usize, k: usize): i32 { return load<i32>(a + (k << 2)); }
+/** A vector whose second lane is 0: the last element of an odd row. */
+// @ts-ignore: decorator
+@inline function ld1(p: usize): v128 { return v128.load64_zero(p); }
+// @ts-ignore: decorator
+@inline function st1(p: usize, v: v128): void { v128.store64_lane(p, v, 0); }
+
+/** out[0…n) = in[0…n), nothing beyond. */
+function copy(input: usize, out: usize, n: i32): void {
+  let i: usize = 0;
+  const end = (<usize>n >> 1) << 4;
+  for (; i < end; i += 16) st(out + i, ld(input + i));
+  if (n & 1) store<f64>(out + i, load<f64>(input + i));
+}
+
+/** out[0…n) = v, nothing beyond. */
+function fill(out: usize, n: i32, v: v128): void {
+  let i: usize = 0;
+  const end = (<usize>n >> 1) << 4;
+  for (; i < end; i += 16) st(out + i, v);
+  if (n & 1) st1(out + i, v);
+}
+
+/** out[0…n) += in[0…n), nothing beyond. */
+function accumulate(input: usize, out: usize, n: i32): void {
+  let i: usize = 0;
+  const end = (<usize>n >> 1) << 4;
+  for (; i < end; i += 16) st(out + i, add(ld(out + i), ld(input + i)));
+  if (n & 1) store<f64>(out + i, load<f64>(out + i) + load<f64>(input + i));
+}
+
+function broadcast(blockRows: i32, a: usize): void {
+  const input = arg(a, 0);
+  const rows = int(a, 1) ? int(a, 1) : blockRows;
+  const rowStep = <usize>int(a, 2) << 3;
+  const events = int(a, 3);
+  const eventStep = <usize>int(a, 4) << 3;
+  const lanes = int(a, 5);
+  const varies = int(a, 6);
+  let out = arg(a, 7);
+  if (events == 1 && lanes == 1) {
+    if (!rowStep) return fill(out, rows, lds(input));
+    return copy(input, out, rows);
+  }
+  const bytes = <usize>lanes << 3;
+  for (let r = 0; r < rows; r++) {
+    let from = input + <usize>r * rowStep;
+    for (let k = 0; k < events; k++) {
+      if (varies) copy(from, out, lanes);
+      else fill(out, lanes, lds(from));
+      from += eventStep;
+      out += bytes;
+    }
+  }
+}
+
+function sumRows(rows: i32, a: usize): void {
+  const input = arg(a, 0);
+  const m = int(a, 1);
+  const out = arg(a, 2);
+  if (m == 1) {
+    // The four partial sums are the lanes of two vectors.
+    let s = ld(out);
+    let t = ld(out + 16);
+    let p = input;
+    const end = input + ((<usize>rows >> 2) << 5);
+    for (; p < end; p += 32) {
+      s = add(s, ld(p));
+      t = add(t, ld(p + 16));
+    }
+    st(out, s);
+    st(out + 16, t);
+    for (let r = 0; r < (rows & 3); r++)
+      store<f64>(out + (<usize>r << 3), load<f64>(out + (<usize>r << 3)) + load<f64>(p + (<usize>r << 3)));
+    return;
+  }
+  const bytes = <usize>m << 3;
+  const whole = rows & ~3;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const single = i + 8 == bytes;
+    let p = input + i;
+    let q = out + i;
+    if (single) {
+      for (let r = 0; r < rows; r++, p += bytes) {
+        const at = q + <usize>(r & 3) * bytes;
+        store<f64>(at, load<f64>(at) + load<f64>(p));
+      }
+      continue;
+    }
+    let s0 = ld(q);
+    let s1 = ld(q + bytes);
+    let s2 = ld(q + 2 * bytes);
+    let s3 = ld(q + 3 * bytes);
+    for (let r = 0; r < whole; r += 4) {
+      s0 = add(s0, ld(p));
+      s1 = add(s1, ld(p + bytes));
+      s2 = add(s2, ld(p + 2 * bytes));
+      s3 = add(s3, ld(p + 3 * bytes));
+      p += 4 * bytes;
+    }
+    const rest = rows & 3;
+    if (rest > 0) s0 = add(s0, ld(p));
+    if (rest > 1) s1 = add(s1, ld(p + bytes));
+    if (rest > 2) s2 = add(s2, ld(p + 2 * bytes));
+    st(q, s0);
+    st(q + bytes, s1);
+    st(q + 2 * bytes, s2);
+    st(q + 3 * bytes, s3);
+  }
+}
+
+function fold(a: usize): void {
+  const input = arg(a, 0);
+  const m = int(a, 1);
+  const out = arg(a, 2);
+  const bytes = <usize>m << 3;
+  for (let i: usize = 0; i < bytes; i += 8) {
+    const p = input + i;
+    store<f64>(
+      out + i,
+      load<f64>(p) + load<f64>(p + 2 * bytes) + (load<f64>(p + bytes) + load<f64>(p + 3 * bytes)),
+    );
+  }
+}
+
+function sumEvent(rows: i32, a: usize): void {
+  const input = arg(a, 0);
+  const events = int(a, 1);
+  const lanes = int(a, 2);
+  const out = arg(a, 3);
+  const bytes = <usize>lanes << 3;
+  let p = input;
+  let q = out;
+  for (let r = 0; r < rows; r++) {
+    copy(p, q, lanes);
+    p += bytes;
+    for (let k = 1; k < events; k++) {
+      accumulate(p, q, lanes);
+      p += bytes;
+    }
+    q += bytes;
+  }
+}
+
+function gather(rows: i32, a: usize): void {
+  const source = arg(a, 0);
+  const index = arg(a, 1);
+  const m = int(a, 2);
+  let out = arg(a, 3);
+  const bytes = <usize>m << 3;
+  if (m == 1) {
+    for (let r = 0; r < rows; r++) {
+      const at = <usize>load<i32>(index + (<usize>r << 2));
+      store<f64>(out, load<f64>(source + (at << 3)));
+      out += 8;
+    }
+    return;
+  }
+  for (let r = 0; r < rows; r++) {
+    copy(source + <usize>load<i32>(index + (<usize>r << 2)) * bytes, out, m);
+    out += bytes;
+  }
+}
+
+function scatterAdd(rows: i32, a: usize): void {
+  let input = arg(a, 0);
+  const index = arg(a, 1);
+  const m = int(a, 2);
+  const out = arg(a, 3);
+  const bytes = <usize>m << 3;
+  if (m == 1) {
+    for (let r = 0; r < rows; r++) {
+      const at = out + (<usize>load<i32>(index + (<usize>r << 2)) << 3);
+      store<f64>(at, load<f64>(at) + load<f64>(input));
+      input += 8;
+    }
+    return;
+  }
+  for (let r = 0; r < rows; r++) {
+    accumulate(input, out + <usize>load<i32>(index + (<usize>r << 2)) * bytes, m);
+    input += bytes;
+  }
+}
+
+/** Bytes of one column within a tile of eight rows. */
+const COLUMN: usize = 64;
+
+function matVec(rows: i32, a: usize): void {
+  let x = arg(a, 0);
+  const beta = arg(a, 1);
+  const columns = int(a, 2);
+  const lanes = int(a, 3);
+  let out = arg(a, 4);
+  const tile = <usize>columns * COLUMN;
+  if (lanes == 1) {
+    const end = beta + (<usize>columns << 3);
+    for (let r = 0; r < rows; r += 8) {
+      let s0 = splat(0);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      let p = x;
+      for (let q = beta; q < end; q += 8) {
+        const b = lds(q);
+        s0 = madd(ld(p), b, s0);
+        s1 = madd(ld(p + 16), b, s1);
+        s2 = madd(ld(p + 32), b, s2);
+        s3 = madd(ld(p + 48), b, s3);
+        p += COLUMN;
+      }
+      st(out, s0);
+      st(out + 16, s1);
+      st(out + 32, s2);
+      st(out + 48, s3);
+      x += tile;
+      out += 64;
+    }
+    return;
+  }
+  const bytes = <usize>lanes << 3;
+  const end = beta + <usize>columns * bytes;
+  for (let r = 0; r < rows; r += 4) {
+    // Rows r…r+3 are one half of a tile; two lanes at a time, four rows in flight.
+    for (let i: usize = 0; i < bytes; i += 16) {
+      let s0 = splat(0);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      let p = x;
+      for (let q = beta + i; q < end; q += bytes) {
+        const b = ld(q);
+        s0 = madd(lds(p), b, s0);
+        s1 = madd(lds(p + 8), b, s1);
+        s2 = madd(lds(p + 16), b, s2);
+        s3 = madd(lds(p + 24), b, s3);
+        p += COLUMN;
+      }
+      const o = out + i;
+      if (i + 8 == bytes) {
+        st1(o, s0);
+        st1(o + bytes, s1);
+        st1(o + 2 * bytes, s2);
+        st1(o + 3 * bytes, s3);
+      } else {
+        st(o, s0);
+        st(o + bytes, s1);
+        st(o + 2 * bytes, s2);
+        st(o + 3 * bytes, s3);
+      }
+    }
+    out += 4 * bytes;
+    x = r & 4 ? x + tile - 32 : x + 32;
+  }
+}
+
+/** Residuals of the last, incomplete tile, the rows beyond it zero. */
+const padded = memory.data(8 * 256 * 8, 16);
+
+function matVecTransposed(rows: i32, a: usize): void {
+  let x = arg(a, 0);
+  let input = arg(a, 1);
+  const columns = int(a, 2);
+  const lanes = int(a, 3);
+  const out = arg(a, 4);
+  const tile = <usize>columns * COLUMN;
+  const bytes = <usize>lanes << 3;
+  for (let r = 0; r < rows; r += 8) {
+    let from = input;
+    if (rows - r < 8) {
+      // Rows beyond the end of the data are zero in X, but 0·NaN is NaN: the residuals must be zero too. The number of
+      // lanes is bounded by `padded` (encode.ts refuses more).
+      from = padded;
+      fill(padded, 8 * lanes, splat(0));
+      copy(input, padded, (rows - r) * lanes);
+    }
+    if (lanes == 1) {
+      const r0 = ld(from);
+      const r1 = ld(from + 16);
+      const r2 = ld(from + 32);
+      const r3 = ld(from + 48);
+      let p = x;
+      const end = out + (<usize>columns << 4);
+      for (let q = out; q < end; q += 16) {
+        // [column][parity]: the two partial sums are the two lanes.
+        st(q, add(ld(q), add(madd(ld(p + 16), r1, mul(ld(p), r0)), madd(ld(p + 48), r3, mul(ld(p + 32), r2)))));
+        p += COLUMN;
+      }
+    } else {
+      const parity = bytes * <usize>columns;
+      for (let i: usize = 0; i < bytes; i += 16) {
+        const single = i + 8 == bytes;
+        const f = from + i;
+        const r0 = ld(f);
+        const r1 = ld(f + bytes);
+        const r2 = ld(f + 2 * bytes);
+        const r3 = ld(f + 3 * bytes);
+        const r4 = ld(f + 4 * bytes);
+        const r5 = ld(f + 5 * bytes);
+        const r6 = ld(f + 6 * bytes);
+        const r7 = single ? ld1(f + 7 * bytes) : ld(f + 7 * bytes);
+        let q = out + i;
+        const end = q + parity;
+        let p = x;
+        for (; q < end; q += bytes) {
+          const even = add(madd(lds(p + 16), r2, mul(lds(p), r0)), madd(lds(p + 48), r6, mul(lds(p + 32), r4)));
+          const odd = add(madd(lds(p + 24), r3, mul(lds(p + 8), r1)), madd(lds(p + 56), r7, mul(lds(p + 40), r5)));
+          if (single) {
+            st1(q, add(ld1(q), even));
+            st1(q + parity, add(ld1(q + parity), odd));
+          } else {
+            st(q, add(ld(q), even));
+            st(q + parity, add(ld(q + parity), odd));
+          }
+          p += COLUMN;
+        }
+      }
+    }
+    x += tile;
+    input += 8 * bytes;
+  }
+}
+
+function foldPairs(a: usize): void {
+  const input = arg(a, 0);
+  const columns = int(a, 1);
+  const lanes = int(a, 2);
+  const out = arg(a, 3);
+  const n = <usize>columns * <usize>lanes;
+  if (lanes == 1) {
+    for (let i: usize = 0; i < n; i++) store<f64>(out + (i << 3), hsum(ld(input + (i << 4))));
+    return;
+  }
+  for (let i: usize = 0; i < n; i++)
+    store<f64>(out + (i << 3), load<f64>(input + (i << 3)) + load<f64>(input + ((i + n) << 3)));
+}
+
+function cumulativeSum(rows: i32, a: usize, reversed: bool): void {
+  const input = arg(a, 0);
+  const events = int(a, 1);
+  const lanes = int(a, 2);
+  const out = arg(a, 3);
+  const bytes = <usize>lanes << 3;
+  for (let r = 0; r < rows; r++) {
+    const base = <usize>r * <usize>events * bytes;
+    let at = base + (reversed ? <usize>(events - 1) * bytes : 0);
+    copy(input + at, out + at, lanes);
+    for (let k = 1; k < events; k++) {
+      const before = at;
+      at = reversed ? at - bytes : at + bytes;
+      if (out != input) copy(input + at, out + at, lanes);
+      accumulate(out + before, out + at, lanes);
+    }
+  }
+}
+
+/** log Σ exp or softmax over the event: the largest value is taken out first, so that neither overflows. */
+function logSumExp(rows: i32, a: usize, softmax: bool): void {
+  let input = arg(a, 0);
+  const events = int(a, 1);
+  const lanes = int(a, 2);
+  let out = arg(a, 3);
+  const bytes = <usize>lanes << 3;
+  const event = bytes * <usize>events;
+  for (let r = 0; r < rows; r++) {
+    for (let i: usize = 0; i < bytes; i += 16) {
+      const single = i + 8 == bytes;
+      const p = input + i;
+      let top = single ? ld1(p) : ld(p);
+      for (let o: usize = bytes; o < event; o += bytes) {
+        const v = single ? ld1(p + o) : ld(p + o);
+        top = f64x2.max(top, v);
+      }
+      // −∞ everywhere (or +∞ somewhere) leaves nothing to subtract.
+      const finite = f64x2.lt(f64x2.abs(top), splat(Infinity));
+      const shift = v128.and(top, finite);
+      let sum = splat(0);
+      for (let o: usize = 0; o < event; o += bytes) {
+        const e = exp(f64x2.sub(single ? ld1(p + o) : ld(p + o), shift));
+        sum = add(sum, e);
+        if (softmax) {
+          if (single) st1(out + i + o, e);
+          else st(out + i + o, e);
+        }
+      }
+      if (softmax) {
+        for (let o: usize = 0; o < event; o += bytes) {
+          const at = out + i + o;
+          if (single) st1(at, f64x2.div(ld1(at), sum));
+          else st(at, f64x2.div(ld(at), sum));
+        }
+      } else {
+        const v = add(log(sum), shift);
+        if (single) st1(out + i, v);
+        else st(out + i, v);
+      }
+    }
+    input += event;
+    out += softmax ? event : bytes;
+  }
+}
+
+/** Rows of `width` doubles out of, or into, rows of `total`, `offset` doubles from their start. */
+function slice(rows: i32, a: usize, into: bool): void {
+  const input = arg(a, 0);
+  const width = int(a, 1);
+  const total = <usize>int(a, 2) << 3;
+  const offset = <usize>int(a, 3) << 3;
+  const out = arg(a, 4);
+  const bytes = <usize>width << 3;
+  for (let r: usize = 0; r < <usize>rows; r++) {
+    if (into) copy(input + r * bytes, out + r * total + offset, width);
+    else copy(input + r * total + offset, out + r * bytes, width);
+  }
+}
+
+/** Opcodes below 64. */
+export function runStructure(op: i32, rows: i32, n: i32, a: usize): void {
+  switch (op) {
+    case Op.Broadcast: return broadcast(rows, a);
+    case Op.Copy: return copy(arg(a, 0), arg(a, 1), n);
+    case Op.Zero: return fill(arg(a, 0), int(a, 1), splat(0));
+    case Op.SumRows: return sumRows(rows, a);
+    case Op.Fold: return fold(a);
+    case Op.SumEvent: return sumEvent(rows, a);
+    case Op.Gather: return gather(rows, a);
+    case Op.ScatterAdd: return scatterAdd(rows, a);
+    case Op.MatVec: return matVec(rows, a);
+    case Op.MatVecTransposed: return matVecTransposed(rows, a);
+    case Op.FoldPairs: return foldPairs(a);
+    case Op.CumulativeSum: return cumulativeSum(rows, a, false);
+    case Op.CumulativeSumReversed: return cumulativeSum(rows, a, true);
+    case Op.LogSumExp: return logSumExp(rows, a, false);
+    case Op.Softmax: return logSumExp(rows, a, true);
+    case Op.SetSlice: return slice(rows, a, true);
+    case Op.GetSlice: return slice(rows, a, false);
+  }
+}

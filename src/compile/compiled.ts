@@ -1,0 +1,321 @@
+// From a traced model to a Target: the log joint and its gradient, and the constrained values, each compiled once and encoded for
+// as many draws as are asked for. Everything a model holds in core memory belongs to one store and to its programs.
+
+import { f64 } from "../core/memory.js";
+import type { Program } from "../core/program.js";
+import { rangeError, typeError } from "../errors.js";
+import type { Site, Target } from "../target.js";
+import * as g from "./arithmetic.js";
+import { type Destination, type Encoded, encode } from "./encode.js";
+import { gradient, scaleOf, type Term } from "./gradient.js";
+import { canonicalise, type Lowered, lower } from "./lower.js";
+import { constant, eventSize, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
+import { Store } from "./store.js";
+
+/** A latent of the model: its unconstrained coordinates and the value people know it by. */
+export interface LatentSite {
+  readonly name: string;
+  readonly raw: Node;
+  readonly value: Node;
+}
+
+/** What tracing a model leaves: plain data for the compiler. */
+export interface ModelGraph {
+  readonly latents: readonly LatentSite[];
+  readonly terms: readonly Term[];
+  readonly deterministics: readonly { readonly name: string; readonly value: Node }[];
+}
+
+/** Sum of a value over its rows (all rows, when the plate is subsampled) and event. */
+function total(x: Node): Node {
+  const sum = sumEvent(sumRows(x));
+  return g.mul(scaleOf(x.plate), sum);
+}
+
+/** The log joint: densities of one plate and shape are added row by row before they are summed, others after. */
+export function logJoint(terms: readonly Term[]): Node {
+  const groups = new Map<Plate | null, Map<string, Node>>();
+  const put = (x: Node): void => {
+    let shapes = groups.get(x.plate);
+    if (!shapes) groups.set(x.plate, (shapes = new Map()));
+    const key = x.shape.join("x");
+    const before = shapes.get(key);
+    shapes.set(key, before ? g.add(before, x) : x);
+  };
+  let outside: Node = constant(0);
+  for (const { density, value } of terms) {
+    if (value) put(value);
+    if (!density) continue;
+    const { call, addend } = density;
+    const shape = call.density!.outputShapes[0]!;
+    put(output(call, 0));
+    if (!addend) continue;
+    if (addend.plate === call.plate && addend.shape.length === shape.length) put(addend);
+    else {
+      // The same for many rows or events: multiplied instead of repeated.
+      const rows = call.plate && !addend.plate ? call.plate.size : 1;
+      outside = g.add(outside, g.mul((rows * eventSize(shape)) / eventSize(addend.shape), total(addend)));
+    }
+  }
+  for (const shapes of groups.values()) for (const x of shapes.values()) outside = g.add(outside, total(x));
+  return outside;
+}
+
+/** The gradient's node as it is written out: user order, even when the plate is visited in batches. */
+function inUserOrder(x: Node): Node {
+  if (!x.plate?.subsampled) return x;
+  const identity = Int32Array.from({ length: x.plate.size }, (_, i) => i);
+  return node("scatterAdd", [x], null, [x.plate.size, ...x.shape], { index: identity });
+}
+
+const siteShape = (n: Node): number[] => (n.plate ? [n.plate.size, ...n.shape] : [...n.shape]);
+const size = (shape: readonly number[]): number => eventSize(shape);
+
+/** Names of the elements of a site: "tau", "alpha[3]", "L[2,0]". */
+function elementNames(name: string, shape: readonly number[]): string[] {
+  if (!shape.length) return [name];
+  return Array.from({ length: size(shape) }, (_, i) => {
+    const index: number[] = [];
+    for (let k = shape.length - 1, rest = i; k >= 0; k--) {
+      index.unshift(rest % shape[k]!);
+      rest = Math.floor(rest / shape[k]!);
+    }
+    return `${name}[${index.join(",")}]`;
+  });
+}
+
+/** A model with its data: a Target whose log density, gradient and constrained values run in the core. */
+export class CompiledModel implements Target {
+  readonly dimension: number;
+  readonly unconstrainedNames: readonly string[];
+  readonly names: readonly string[];
+  readonly sites: readonly Site[];
+  /** Total number of batches a gradient over all rows takes: 1 without subsampling. */
+  readonly batches: number;
+  readonly #graph: ModelGraph;
+  readonly #store = new Store();
+  readonly #plates: readonly Plate[];
+  readonly #main: Lowered;
+  readonly #mainDestinations: readonly Destination[];
+  readonly #values: Lowered;
+  readonly #single = new Map<string, Encoded>();
+  readonly #owned: Encoded[] = [];
+  #disposed = false;
+
+  constructor(graph: ModelGraph) {
+    this.#graph = graph;
+    this.dimension = graph.latents.reduce((n, l) => n + size(siteShape(l.raw)), 0);
+    if (this.dimension === 0)
+      throw new TypeError("model: expected at least one sample(...) site, got a model with no latent");
+    this.unconstrainedNames = graph.latents.flatMap((l) => elementNames(l.name, siteShape(l.raw)));
+
+    const named = [
+      ...graph.latents.map((l) => ({ name: l.name, value: l.value, kind: "latent" as const })),
+      ...graph.deterministics.map((d) => ({ ...d, kind: "deterministic" as const })),
+    ];
+    let offset = 0;
+    this.sites = named.map(({ name, value, kind }) => {
+      const site = { name, kind, offset, shape: siteShape(value) };
+      offset += size(site.shape);
+      return site;
+    });
+    this.names = this.sites.flatMap((s) => elementNames(s.name, s.shape));
+
+    const raws = graph.latents.map((l) => l.raw);
+    const gradients = gradient(graph.terms, raws);
+    const roots: Node[] = [logJoint(graph.terms)];
+    const destinations: Destination[] = [{ kind: "logDensity" }];
+    gradients.forEach((n, i) => {
+      if (!n) return;
+      roots.push(inUserOrder(n));
+      destinations.push({ kind: "gradient", position: raws[i]!.position });
+    });
+    const all = canonicalise([...roots, ...named.map((n) => n.value)]);
+    this.#main = lower(all.slice(0, roots.length));
+    this.#mainDestinations = destinations;
+    this.#values = lower(all.slice(roots.length));
+    this.#plates = [...new Set([...this.#main.dynamic].map((n) => n.plate).filter((p) => p?.subsampled))] as Plate[];
+    this.batches = this.#plates.reduce((n, p) => n * p.batches, 1);
+    try {
+      this.#computeStatics([...new Set([...this.#main.statics, ...this.#values.statics])]);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** Runs everything that no latent reaches, once, and leaves the results in the store. */
+  #computeStatics(statics: readonly Node[]): void {
+    if (!statics.length) return;
+    const lowered = lower(statics, true);
+    const encoded = encode(lowered, {
+      dimension: 0,
+      draws: 1,
+      store: this.#store,
+      destinations: statics.map(() => ({ kind: "output" })),
+    });
+    this.#owned.push(encoded);
+    this.#everyBatch(encoded, () => encoded.program.evaluate());
+    statics.forEach((n, i) => {
+      this.#store.place(n, encoded.outputs[i]!);
+    });
+  }
+
+  /** Calls `run` with each combination of batches chosen. */
+  #everyBatch(encoded: Encoded, run: () => void): void {
+    const visit = (k: number): void => {
+      if (k === encoded.batches.length) return run();
+      for (let b = 0; b < encoded.batches[k]!.batches; b++) {
+        encoded.program.selectBatch(k, b);
+        visit(k + 1);
+      }
+    };
+    visit(0);
+  }
+
+  #encode(draws: number, blockRows?: number): Encoded {
+    this.#alive();
+    return encode(this.#main, {
+      dimension: this.dimension,
+      draws,
+      store: this.#store,
+      destinations: this.#mainDestinations,
+      ...(blockRows === undefined ? {} : { blockRows }),
+    });
+  }
+
+  #alive(): void {
+    if (this.#disposed) throw new Error("this model was disposed of: its data are no longer in memory");
+  }
+
+  /** S draws at once inside the core. The caller disposes of the program. `blockRows` is for tests: no result depends on it. */
+  program(draws: number, blockRows?: number): Program {
+    return this.#encode(draws, blockRows).program;
+  }
+
+  #cached(key: string, make: () => Encoded): Encoded {
+    this.#alive();
+    let encoded = this.#single.get(key);
+    if (!encoded) this.#single.set(key, (encoded = make()));
+    return encoded;
+  }
+
+  #checkTheta(theta: Float64Array, label = "theta"): void {
+    if (!(theta instanceof Float64Array)) throw typeError(label, "a Float64Array", theta);
+    if (theta.length !== this.dimension) throw rangeError(label, `${this.dimension} coordinates`, theta);
+  }
+
+  logDensityGradient(theta: Float64Array, gradient: Float64Array): number {
+    this.#checkTheta(theta);
+    this.#checkTheta(gradient, "gradient");
+    const encoded = this.#cached("main", () => this.#encode(1));
+    const { program } = encoded;
+    program.theta().set(theta);
+    if (this.batches === 1) {
+      program.evaluate();
+      gradient.set(program.gradient());
+      return program.logDensity()[0]!;
+    }
+    // Every batch stands for all rows, so the mean over all of them is the log density of all rows.
+    gradient.fill(0);
+    let sum = 0;
+    this.#everyBatch(encoded, () => {
+      program.evaluate();
+      sum += program.logDensity()[0]!;
+      const part = program.gradient();
+      for (let i = 0; i < gradient.length; i++) gradient[i]! += part[i]!;
+    });
+    for (let i = 0; i < gradient.length; i++) gradient[i]! /= this.batches;
+    return sum / this.batches;
+  }
+
+  constrain(theta: Float64Array): Float64Array {
+    this.#checkTheta(theta);
+    return this.constrainDraws(theta, 1);
+  }
+
+  /** [draw × dimension] to [draw × names.length]. */
+  constrainDraws(thetas: Float64Array, draws: number): Float64Array {
+    if (thetas.length !== draws * this.dimension)
+      throw rangeError("thetas", `${draws} × ${this.dimension} coordinates`, thetas);
+    const lanes = Math.min(draws, 16);
+    const values = this.#values;
+    const encoded = this.#cached(`values:${lanes}`, () =>
+      encode(values, {
+        dimension: this.dimension,
+        draws: lanes,
+        store: this.#store,
+        destinations: values.roots.map(() => ({ kind: "output" })),
+      }),
+    );
+    const result = new Float64Array(draws * this.names.length);
+    for (let start = 0; start < draws; start += lanes) {
+      const count = Math.min(lanes, draws - start);
+      const theta = encoded.program.theta();
+      for (let s = 0; s < lanes; s++) {
+        const from = (start + Math.min(s, count - 1)) * this.dimension;
+        for (let i = 0; i < this.dimension; i++) theta[i * lanes + s] = thetas[from + i]!;
+      }
+      this.#everyBatch(encoded, () => encoded.program.evaluate());
+      values.roots.forEach((root, k) => {
+        const site = this.sites[k]!;
+        const m = eventSize(root.shape);
+        const order = root.plate ? this.#store.order(root.plate) : Int32Array.of(0);
+        const view = f64(encoded.outputs[k]!, order.length * m * lanes);
+        for (let at = 0; at < order.length; at++) {
+          const row = order[at]!;
+          if (row < 0) continue;
+          for (let j = 0; j < m; j++)
+            for (let s = 0; s < count; s++)
+              result[(start + s) * this.names.length + site.offset + row * m + j] = view[(at * m + j) * lanes + s]!;
+        }
+      });
+    }
+    return result;
+  }
+
+  /** Names of the sites whose terms are not finite at `theta`. */
+  blame(theta: Float64Array): readonly string[] {
+    this.#checkTheta(theta);
+    const sites = [...new Set(this.#graph.terms.map((t) => t.site))];
+    const roots = canonicalise(sites.map((site) => logJoint(this.#graph.terms.filter((t) => t.site === site))));
+    const lowered = lower(roots, true);
+    const store = new Store();
+    try {
+      const encoded = encode(lowered, {
+        dimension: this.dimension,
+        draws: 1,
+        store,
+        destinations: roots.map(() => ({ kind: "output" })),
+      });
+      encoded.program.theta().set(theta);
+      const bad = new Set<string>();
+      this.#everyBatch(encoded, () => {
+        encoded.program.evaluate();
+        sites.forEach((site, i) => {
+          if (!Number.isFinite(f64(encoded.outputs[i]!, 1)[0]!)) bad.add(site);
+        });
+      });
+      encoded.program.dispose();
+      return [...bad];
+    } finally {
+      store.dispose();
+    }
+  }
+
+  /** The instructions, one a line, for reading and for tests. */
+  disassemble(draws = 1): string {
+    const encoded = this.#encode(draws);
+    encoded.program.dispose();
+    return encoded.listing.join("\n");
+  }
+
+  /** Frees the data and every program this model keeps; programs handed out are freed by their holders. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const e of [...this.#single.values(), ...this.#owned]) e.program.dispose();
+    this.#single.clear();
+    this.#owned.length = 0;
+    this.#store.dispose();
+  }
+}

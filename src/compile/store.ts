@@ -1,0 +1,140 @@
+// Data in core memory, once per compiled model: rows in the order of the plate's batches, design matrices in the tiles that the
+// matrix products read, indices as 32-bit integers. Shared by all programs of the model; freed with it.
+
+import { f64, i32, Scope } from "../core/memory.js";
+import { eventSize, type Node, type Plate } from "./node.js";
+
+const roundUp = (n: number): number => (n + 7) & ~7;
+
+/** Rows a plate takes in memory: batches start at a multiple of 8. */
+export const paddedRows = (plate: Plate | null): number =>
+  plate ? (plate.batches - 1) * roundUp(plate.batchSize) + roundUp(plate.batchSize) : 1;
+
+/** First row in memory of a batch, and its rows. */
+export function batchRows(plate: Plate, batch: number): { first: number; rows: number } {
+  const start = batch * plate.batchSize;
+  return { first: batch * roundUp(plate.batchSize), rows: Math.min(plate.batchSize, plate.size - start) };
+}
+
+/** For each row in memory the row of the user's data (−1: padding). Subsampled plates are shuffled, always in the same way. */
+export function rowOrder(plate: Plate): Int32Array {
+  const order = Int32Array.from({ length: plate.size }, (_, i) => i);
+  if (!plate.subsampled) return order;
+  let state = 0x9e3779b9;
+  for (let i = plate.size - 1; i > 0; i--) {
+    // xorshift32 and multiply-shift: integers only, so the order is the same on every engine.
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    const j = Number((BigInt(state >>> 0) * BigInt(i + 1)) >> 32n);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  const placed = new Int32Array(paddedRows(plate)).fill(-1);
+  for (let b = 0; b < plate.batches; b++) {
+    const { first, rows } = batchRows(plate, b);
+    placed.set(order.subarray(b * plate.batchSize, b * plate.batchSize + rows), first);
+  }
+  return placed;
+}
+
+export class Store {
+  readonly #scope = new Scope();
+  readonly #rows = new Map<Node, number>();
+  readonly #tiles = new Map<Float64Array, number>();
+  readonly #indices = new Map<string, number>();
+  readonly #numbers = new Map<unknown, number>();
+  readonly #orders = new Map<Plate, Int32Array>();
+
+  order(plate: Plate): Int32Array {
+    let order = this.#orders.get(plate);
+    if (!order) this.#orders.set(plate, (order = rowOrder(plate)));
+    return order;
+  }
+
+  /** Address of a data or constant node's values, [row][event]. */
+  rows(n: Node): number {
+    let pointer = this.#rows.get(n);
+    if (pointer !== undefined) return pointer;
+    const values = n.values!;
+    const m = eventSize(n.shape);
+    if (!n.plate) pointer = this.#scope.copy(values);
+    else {
+      pointer = this.#scope.doubles(paddedRows(n.plate) * m);
+      const view = f64(pointer, paddedRows(n.plate) * m);
+      if (!n.plate.subsampled) view.set(values);
+      else
+        this.order(n.plate).forEach((row, at) => {
+          if (row >= 0) view.set(values.subarray(row * m, row * m + m), at * m);
+        });
+    }
+    this.#rows.set(n, pointer);
+    return pointer;
+  }
+
+  /** Remembers where a node that was computed once stands. */
+  place(n: Node, pointer: number): void {
+    this.#rows.set(n, pointer);
+  }
+
+  /** Address of values that are not in memory yet or were placed; undefined when unknown. */
+  placed(n: Node): number | undefined {
+    return this.#rows.get(n);
+  }
+
+  /** Address of a design matrix in tiles of eight rows, [tile][column][8], rows beyond the end zero. */
+  tiles(n: Node): number {
+    const plate = n.plate!;
+    let pointer = this.#tiles.get(n.values!);
+    if (pointer !== undefined) return pointer;
+    const columns = eventSize(n.shape);
+    const rows = paddedRows(plate);
+    pointer = this.#scope.doubles(rows * columns);
+    const view = f64(pointer, rows * columns);
+    const order = this.order(plate);
+    for (let at = 0; at < order.length; at++) {
+      const row = order[at]!;
+      if (row < 0) continue;
+      const base = (at >> 3) * 8 * columns + (at & 7);
+      for (let j = 0; j < columns; j++) view[base + 8 * j] = n.values![row * columns + j]!;
+    }
+    this.#tiles.set(n.values!, pointer);
+    return pointer;
+  }
+
+  /** Address of an index, one integer for each row in memory of `plate`. */
+  index(values: Int32Array, plate: Plate): number {
+    const key = `${this.#number(values)}:${this.#number(plate)}`;
+    let pointer = this.#indices.get(key);
+    if (pointer !== undefined) return pointer;
+    const order = this.order(plate);
+    pointer = this.#scope.bytes(Math.max(paddedRows(plate), order.length) * 4);
+    const view = i32(pointer, order.length);
+    order.forEach((row, at) => {
+      view[at] = row < 0 ? 0 : values[row]!;
+    });
+    this.#indices.set(key, pointer);
+    return pointer;
+  }
+
+  /** Address of the user's row number of each row in memory. */
+  orderIndex(plate: Plate): number {
+    const identity = Int32Array.from({ length: plate.size }, (_, i) => i);
+    const key = `order:${this.#number(plate)}`;
+    let pointer = this.#indices.get(key);
+    if (pointer === undefined) this.#indices.set(key, (pointer = this.index(identity, plate)));
+    return pointer;
+  }
+
+  #number(x: unknown): number {
+    let n = this.#numbers.get(x);
+    if (n === undefined) this.#numbers.set(x, (n = this.#numbers.size));
+    return n;
+  }
+
+  dispose(): void {
+    this.#scope.dispose();
+    this.#rows.clear();
+    this.#tiles.clear();
+    this.#indices.clear();
+  }
+}
