@@ -15,6 +15,34 @@ export interface CoreExports {
   evaluate(program: number): void;
   selectBatch(program: number, k: number, batch: number): void;
   drawBatches(program: number, seedLow: number, seedHigh: number, step: number): void;
+  fillNormals(
+    seedLow: number,
+    seedHigh: number,
+    stream: number,
+    step: number,
+    draws: number,
+    coordinates: number,
+    out: number,
+    firstDraw: number,
+    firstCoordinate: number,
+  ): void;
+  adam(n: number, parameters: number, gradient: number, first: number, second: number, settings: number): void;
+  klStandardNormal(
+    dimension: number,
+    location: number,
+    logScale: number,
+    scale: number,
+    strict: number,
+    lower: number,
+    gradLocation: number,
+    gradLogScale: number,
+    gradLower: number,
+  ): number;
+  klDiagonal(dimension: number, m: number, s: number, logS: number, n: number, t: number, logT: number): number;
+  adviDraw(state: number): number;
+  adviGradient(state: number): number;
+  adviUpdate(state: number): number;
+  adviRun(state: number, steps: number): number;
 }
 
 /** What `load` accepts beside nothing: bytes, a module, or where to fetch them. */

@@ -1,0 +1,253 @@
+// One ADVI run in core memory (layout: assembly/advi-state.ts) with the few operations that control needs. For a compiled model a
+// run of steps is one crossing; for a target that is a JavaScript object each step crosses three times, with the same arithmetic.
+// Whatever is read here is a copy.
+
+import { Advi } from "../../assembly/advi-state.js";
+import { core } from "../core/load.js";
+import { f64, i32, Scope } from "../core/memory.js";
+import { Program } from "../core/program.js";
+import { log } from "../linalg/elementary.js";
+import type { Target } from "../target.js";
+import { seedWords } from "./core-normals.js";
+import { type AffineMap, type FamilyName, logDeterminantOfMap, type Parameters, strictSize } from "./families.js";
+
+export const entropies = ["closedForm", "monteCarlo", "stl"] as const;
+export type Entropy = (typeof entropies)[number];
+
+export interface AdviSettings {
+  readonly family: FamilyName;
+  readonly entropy: Entropy;
+  /** 1 or even. */
+  readonly draws: number;
+  readonly seed: number;
+  readonly stream: number;
+  /** The target is a likelihood, and every coordinate has the prior N(0, 1), whose divergence is taken in closed form. */
+  readonly standardPrior?: boolean;
+}
+
+/** The program of a target for some draws at once: the model's own, or one that calls the JavaScript object draw by draw. */
+export function programOf(target: Target, draws: number): Program {
+  if (target.program) return target.program(draws);
+  const { dimension } = target;
+  const point = new Float64Array(dimension);
+  const gradient = new Float64Array(dimension);
+  const values = new Float64Array(draws);
+  const gradients = new Float64Array(dimension * draws);
+  return new Program(dimension, draws, (program) => {
+    // The object may allocate core memory (a compiled model behind a wrapper): views are made after it has run.
+    const theta = program.theta().slice();
+    for (let s = 0; s < draws; s++) {
+      for (let i = 0; i < dimension; i++) point[i] = theta[i * draws + s]!;
+      values[s] = target.logDensityGradient(point, gradient);
+      for (let i = 0; i < dimension; i++) gradients[i * draws + s] = gradient[i]!;
+    }
+    program.logDensity().set(values);
+    program.gradient().set(gradients);
+  });
+}
+
+const even = (n: number): number => n + (n & 1);
+/** Steps whose normals are made at once when a step needs few: no counter of the generator is wasted then. */
+const stepsAhead = 64;
+
+export class AdviState {
+  readonly dimension: number;
+  readonly #scope = new Scope();
+  readonly #program: Program;
+  readonly #state: number;
+  readonly #size: number;
+  readonly #strict: number;
+
+  constructor(
+    target: Target,
+    readonly settings: AdviSettings,
+  ) {
+    const { family, draws } = settings;
+    const dimension = target.dimension;
+    this.dimension = dimension;
+    this.#program = programOf(target, draws);
+    this.#strict = family === "fullRank" ? strictSize(dimension) : 0;
+    this.#size = 2 * even(dimension) + this.#strict;
+    const scope = this.#scope;
+    const state = scope.bytes(Advi.bytes);
+    this.#state = state;
+    const [low, high] = seedWords(settings.seed);
+    const ahead = draws === 1 && dimension <= 64 ? stepsAhead : 1;
+    const words: [number, number][] = [
+      [Advi.program, this.#program.pointer],
+      [Advi.dimension, dimension],
+      [Advi.draws, draws],
+      [Advi.family, family === "fullRank" ? 1 : 0],
+      [Advi.size, this.#size],
+      [Advi.parameters, scope.doubles(this.#size)],
+      [Advi.gradient, scope.doubles(this.#size)],
+      [Advi.first, scope.doubles(this.#size)],
+      [Advi.second, scope.doubles(this.#size)],
+      [Advi.average, scope.doubles(this.#size)],
+      [Advi.scale, scope.doubles(dimension)],
+      [Advi.noise, scope.doubles(dimension * draws * ahead)],
+      [Advi.noiseSteps, ahead],
+      [Advi.seedLow, low],
+      [Advi.seedHigh, high],
+      [Advi.centre, scope.doubles(dimension)],
+      [Advi.mapDiagonal, scope.doubles(dimension)],
+      [Advi.mapLower, scope.doubles(strictSize(dimension))],
+      [Advi.location, scope.doubles(dimension)],
+      [Advi.work, scope.doubles(dimension * draws)],
+      [Advi.work2, scope.doubles(dimension * draws)],
+      [Advi.standardPrior, settings.standardPrior ? 1 : 0],
+    ];
+    for (const [at, value] of words) this.#put(at, value);
+    this.entropy = settings.entropy;
+    this.seek(settings.stream, 0);
+    this.resetOptimizer(0.01);
+  }
+
+  #put(at: number, value: number): void {
+    i32(this.#state + at, 1)[0] = value;
+  }
+
+  #word(at: number): number {
+    return i32(this.#state + at, 1)[0]!;
+  }
+
+  #doubles(at: number, length: number, from = 0): Float64Array {
+    return f64(this.#word(at) + 8 * from, length);
+  }
+
+  set entropy(entropy: Entropy) {
+    this.#put(Advi.entropy, entropies.indexOf(entropy));
+  }
+
+  /** The random numbers of the next step: (stream, step). */
+  seek(stream: number, step: number): void {
+    this.#put(Advi.stream, stream);
+    this.#put(Advi.step, step);
+    this.#put(Advi.noiseFirst, 0x8000_0000 | 0);
+  }
+
+  /** Number of the step to come. */
+  get step(): number {
+    return this.#word(Advi.step) >>> 0;
+  }
+
+  /** Leaves out a step: its random numbers are not used. */
+  skip(): void {
+    this.#put(Advi.step, this.step + 1);
+  }
+
+  /** The coordinates of the optimiser; absent: the model's own. */
+  set map(map: AffineMap | undefined) {
+    this.#put(Advi.map, map ? (map.lower ? 2 : 1) : 0);
+    f64(this.#state + Advi.logMap, 1)[0] = this.settings.family === "fullRank" ? logDeterminantOfMap(map) : 0;
+    if (!map) return;
+    this.#doubles(Advi.centre, this.dimension).set(map.centre);
+    this.#doubles(Advi.mapDiagonal, this.dimension).set(map.diagonal);
+    if (map.lower) this.#doubles(Advi.mapLower, map.lower.length).set(map.lower);
+  }
+
+  #read(at: number): Parameters {
+    const pad = even(this.dimension);
+    return {
+      location: this.#doubles(at, this.dimension).slice(),
+      logScale: this.#doubles(at, this.dimension, pad).slice(),
+      lower: this.#doubles(at, this.#strict, 2 * pad).slice(),
+    };
+  }
+
+  get parameters(): Parameters {
+    return this.#read(Advi.parameters);
+  }
+
+  set parameters(p: Parameters) {
+    const pad = even(this.dimension);
+    this.#doubles(Advi.parameters, this.dimension).set(p.location);
+    this.#doubles(Advi.parameters, this.dimension, pad).set(p.logScale);
+    this.#doubles(Advi.parameters, this.#strict, 2 * pad).set(p.lower);
+  }
+
+  /** Running mean of the parameters since `resetAverage`. */
+  get average(): Parameters {
+    return this.#read(Advi.average);
+  }
+
+  /** Starts a new mean; `power` is eta of polynomial-decay averaging (Shamir & Zhang 2013), 0 the plain mean. */
+  resetAverage(power = 0): void {
+    this.#put(Advi.averageCount, 0);
+    f64(this.#state + Advi.averagePower, 1)[0] = power;
+  }
+
+  /** Adam from the beginning, with this rate. */
+  resetOptimizer(rate: number, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8): void {
+    f64(this.#state + Advi.optimizer, 6).set([rate, beta1, beta2, epsilon, 1, 1]);
+    this.#doubles(Advi.first, this.#size).fill(0);
+    this.#doubles(Advi.second, this.#size).fill(0);
+  }
+
+  set rate(rate: number) {
+    f64(this.#state + Advi.optimizer, 1)[0] = rate;
+  }
+
+  /** Takes the normals [step][coordinate][draw] of the steps from the coming one on from the caller instead of the core. */
+  provideNormals(normals: Float64Array): void {
+    const steps = normals.length / (this.dimension * this.settings.draws);
+    this.#put(Advi.noise, this.#scope.copy(normals));
+    this.#put(Advi.noiseFirst, this.step);
+    this.#put(Advi.noiseSteps, steps);
+    this.#put(Advi.noiseHost, 1);
+  }
+
+  /** Gradient and ELBO of the coming step, without taking it; undefined when something was not finite. */
+  gradient(): { elbo: number; gradient: Parameters } | undefined {
+    core().adviDraw(this.#state);
+    this.#evaluate();
+    if (!core().adviGradient(this.#state)) return undefined;
+    return { elbo: f64(this.#state + Advi.elbo, 1)[0]!, gradient: this.#read(Advi.gradient) };
+  }
+
+  #evaluate(): void {
+    const [low, high] = seedWords(this.settings.seed);
+    if (!this.#program.host) core().drawBatches(this.#program.pointer, low, high, this.step);
+    this.#program.evaluate();
+  }
+
+  /** Steps, with the ELBO of each; fewer than asked for when something was not finite at the step after the last. */
+  run(steps: number): Float64Array {
+    const scope = new Scope();
+    try {
+      const trace = scope.doubles(steps);
+      this.#put(Advi.trace, trace);
+      this.#put(Advi.traceFirst, this.step);
+      let done = 0;
+      if (!this.#program.host) done = core().adviRun(this.#state, steps);
+      else
+        for (; done < steps; done++) {
+          core().adviDraw(this.#state);
+          this.#evaluate();
+          if (!core().adviUpdate(this.#state)) break;
+        }
+      return f64(trace, done).slice();
+    } finally {
+      this.#put(Advi.trace, 0);
+      scope.dispose();
+    }
+  }
+
+  /** After a run that ended early: the first draw whose log density or gradient was not finite. */
+  failedPoint(): Float64Array {
+    const draws = this.settings.draws;
+    const s = Math.max(0, this.#word(Advi.failed));
+    const theta = this.#program.theta();
+    return Float64Array.from({ length: this.dimension }, (_, i) => theta[i * draws + s]!);
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+    this.#scope.dispose();
+  }
+}
+
+/** Log scales of standard deviations. */
+export function logScales(scale: Float64Array): Float64Array {
+  return scale.map(log);
+}
