@@ -1,0 +1,54 @@
+// A target as the algorithms see it: evaluations are counted, batches go through the batch member when there is one, and a value
+// that is NaN or +Infinity counts as "not defined here" and becomes -Infinity. One Evaluator belongs to one run.
+
+import type { Objective } from "../optim/lbfgs.js";
+import type { Target } from "../target.js";
+
+export class Evaluator implements Objective {
+  readonly dimension: number;
+  /** Gradients evaluated so far, batches counting one per draw. */
+  gradients = 0;
+  /** Values that were NaN or +Infinity. */
+  undefinedValues = 0;
+  private readonly point: Float64Array;
+  private readonly slope: Float64Array;
+
+  constructor(readonly target: Target) {
+    this.dimension = target.dimension;
+    this.point = new Float64Array(target.dimension);
+    this.slope = new Float64Array(target.dimension);
+  }
+
+  /** The negative log density and its gradient: what optimisers minimise. */
+  evaluate(x: Float64Array, gradient: Float64Array): number {
+    this.gradients++;
+    const value = this.target.logDensityGradient(x, gradient);
+    for (let i = 0; i < gradient.length; i++) gradient[i] = -gradient[i]!;
+    if (Number.isNaN(value) || value === Infinity) {
+      this.undefinedValues++;
+      return Infinity;
+    }
+    return -value;
+  }
+
+  /** Log densities and gradients at `draws` points [draw][dimension]. */
+  batch(draws: number, points: Float64Array, gradients: Float64Array, values: Float64Array): void {
+    const { dimension: n, target, point, slope } = this;
+    this.gradients += draws;
+    if (target.logDensityGradientBatch) target.logDensityGradientBatch(draws, points, gradients, values);
+    else
+      for (let d = 0; d < draws; d++) {
+        const at = d * n;
+        for (let i = 0; i < n; i++) point[i] = points[at + i]!;
+        values[d] = target.logDensityGradient(point, slope);
+        for (let i = 0; i < n; i++) gradients[at + i] = slope[i]!;
+      }
+    for (let d = 0; d < draws; d++) {
+      const v = values[d]!;
+      if (Number.isNaN(v) || v === Infinity) {
+        this.undefinedValues++;
+        values[d] = -Infinity;
+      }
+    }
+  }
+}
