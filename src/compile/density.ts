@@ -3,7 +3,8 @@
 // addend). The kernel's partials are total derivatives, the addend's included, so no gradient flows through either.
 
 import type { Op } from "../../assembly/opcodes.js";
-import { broadcast, commonShape, map, type Node, node, output, stop, sumEvent, sumRows } from "./node.js";
+import { add } from "./arithmetic.js";
+import { broadcast, commonShape, type Node, node, output, stop, sumEvent, sumRows } from "./node.js";
 
 /** How a family of distributions is computed; `args` are the value and the parameters, in the order of `argNames`. */
 export interface DensityRule {
@@ -68,9 +69,9 @@ export function logProb(rule: DensityRule, args: readonly Node[]): LogProb {
 }
 
 /** The log density per element as a value of the graph, for mixtures and marginalised discretes. */
-export function logProbValue(term: LogProb, add: Op): Node {
+export function logProbValue(term: LogProb): Node {
   const core = output(term.call, 0);
-  return term.addend ? map(add, [core, stop(term.addend)]) : core;
+  return term.addend ? add(core, stop(term.addend)) : core;
 }
 
 /** x, of any plate and shape, reduced to the plate and shape of `like`: the adjoint of broadcasting. */

@@ -34,6 +34,8 @@ export interface Term {
 /** What multiplies a term: the number of batches of the plate it lives in, so that a batch stands for all rows. */
 export const scaleOf = (plate: Plate | null): number => plate?.batches ?? 1;
 
+const HALF_LOG_2PI = 0.9189385332046727;
+
 /** Adjoint rules of the maps: for each input, its share of the adjoint. */
 const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)[]>> = {
   [Op.Neg]: (_, a) => [() => g.neg(a)],
@@ -55,9 +57,7 @@ const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)
   [Op.Erfc]: (n, a) => [() => g.mul(a, g.mul(-2 / Math.sqrt(Math.PI), g.exp(g.neg(g.square(n.inputs[0]!)))))],
   [Op.Erfcx]: (n, a) => [() => g.mul(a, g.sub(g.mul(2, g.mul(n.inputs[0]!, n)), 2 / Math.sqrt(Math.PI)))],
   [Op.Ndtr]: (n, a) => [() => g.mul(a, normalDensity(n.inputs[0]!))],
-  [Op.LogNdtr]: (n, a) => [
-    () => g.mul(a, g.exp(g.sub(g.sub(g.mul(-0.5, g.square(n.inputs[0]!)), 0.5 * Math.log(2 * Math.PI)), n))),
-  ],
+  [Op.LogNdtr]: (n, a) => [() => g.mul(a, g.exp(g.sub(g.sub(g.mul(-0.5, g.square(n.inputs[0]!)), HALF_LOG_2PI), n)))],
   [Op.Ndtri]: (n, a) => [() => g.div(a, normalDensity(n))],
   [Op.Lgamma]: (n, a) => [() => g.mul(a, map(Op.Digamma, n.inputs))],
   [Op.Digamma]: (n, a) => [() => g.mul(a, map(Op.Trigamma, n.inputs))],

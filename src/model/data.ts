@@ -1,0 +1,99 @@
+// Data at the boundary: numbers, arrays, nested arrays, typed arrays or anything with toArray() become one Float64Array and a
+// shape, checked once. A Float64Array is used as it is; its only copy is the one into core memory.
+
+import { rangeError, show, typeError } from "../errors.js";
+
+/** What data may come as. */
+export type DataLike =
+  | number
+  | boolean
+  | ArrayLike<number>
+  | ArrayLike<bigint>
+  | ArrayLike<boolean>
+  | readonly (ArrayLike<number> | readonly ArrayLike<number>[])[]
+  | { toArray(): unknown };
+
+export interface Table {
+  readonly values: Float64Array;
+  readonly shape: readonly number[];
+}
+
+const isArrayLike = (x: unknown): x is ArrayLike<unknown> =>
+  Array.isArray(x) || (ArrayBuffer.isView(x) && !(x instanceof DataView));
+
+/** Anything with toArray() (an Arrow vector, say) as an array. */
+export function unwrap(value: unknown): unknown {
+  const hasToArray = typeof value === "object" && value !== null && !isArrayLike(value) && "toArray" in value;
+  return hasToArray && typeof value.toArray === "function" ? (value.toArray as () => unknown)() : value;
+}
+
+/** Number of rows of something array-like; undefined when it is not. */
+export function lengthOf(value: unknown): number | undefined {
+  const plain = unwrap(value);
+  return isArrayLike(plain) ? plain.length : undefined;
+}
+
+function toNumber(label: string, value: unknown, allowNaN: boolean): number {
+  if (typeof value === "number") {
+    if (Number.isNaN(value) && !allowNaN) throw rangeError(label, "a number", value);
+    return value;
+  }
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (typeof value === "bigint") return Number(value);
+  throw typeError(label, "a number", value);
+}
+
+/** Numbers of any nesting, with the shape of the nesting; NaN, holes and ragged rows are refused with their place. */
+export function toTable(label: string, value: unknown, allowNaN = false): Table {
+  const plain = unwrap(value);
+  if (plain instanceof Float64Array) {
+    for (let i = 0; i < plain.length && !allowNaN; i++)
+      if (Number.isNaN(plain[i])) throw rangeError(`${label}[${i}]`, "a number", Number.NaN);
+    return { values: plain, shape: [plain.length] };
+  }
+  if (!isArrayLike(plain)) return { values: Float64Array.of(toNumber(label, plain, allowNaN)), shape: [] };
+
+  const shape: number[] = [];
+  let level: unknown = plain;
+  while (isArrayLike(level)) {
+    shape.push(level.length);
+    level = level.length ? unwrap(level[0]) : undefined;
+  }
+  const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
+  let at = 0;
+  const walk = (x: unknown, depth: number, place: string): void => {
+    const inner = unwrap(x);
+    if (depth === shape.length) {
+      values[at++] = toNumber(place, inner, allowNaN);
+      return;
+    }
+    if (!isArrayLike(inner)) throw typeError(place, `an array of ${shape[depth]}`, inner);
+    if (inner.length !== shape[depth]) throw rangeError(place, `${shape[depth]} values like the first row`, inner);
+    for (let i = 0; i < inner.length; i++) walk(inner[i], depth + 1, `${place}[${i}]`);
+  };
+  walk(plain, 0, label);
+  return { values, shape };
+}
+
+/** Whole numbers in 0…limit−1, or labels looked up among `labels`. */
+export function toIndex(label: string, value: unknown, limit: number, labels: readonly unknown[] | null): Int32Array {
+  const plain = unwrap(value);
+  if (!isArrayLike(plain)) throw typeError(label, `an array of integers in 0..${limit - 1}`, plain);
+  const position = labels && new Map(labels.map((name, i) => [name, i] as const));
+  const index = new Int32Array(plain.length);
+  for (let i = 0; i < plain.length; i++) {
+    const raw = plain[i];
+    if (typeof raw === "string" && position) {
+      const at = position.get(raw);
+      if (at === undefined) throw new RangeError(`${label}[${i}]: ${show(raw)} is not among the plate's labels`);
+      index[i] = at;
+      continue;
+    }
+    const n = typeof raw === "bigint" ? Number(raw) : raw;
+    if (typeof n !== "number") throw typeError(`${label}[${i}]`, `an integer in 0..${limit - 1}`, n);
+    if (!Number.isInteger(n) || n < 0 || n >= limit)
+      throw rangeError(`${label}[${i}]`, `an integer in 0..${limit - 1}`, n);
+    index[i] = n;
+  }
+  return index;
+}

@@ -1,0 +1,261 @@
+// The modelling language: `model(definition)` is a function of the data that says, with sample, observe, plate, deterministic and
+// factor, how latents and data come about. Tracing it once with the data gives the graph that the compiler takes; mistakes that
+// can be seen in the graph (names, shapes, supports, plates) are errors here.
+
+import { CompiledModel, type LatentSite } from "../compile/compiled.js";
+import type { Term } from "../compile/gradient.js";
+import { commonShape, data as dataNode, eventSize, latent, type Node, Plate } from "../compile/node.js";
+import { integer, knownOptions, rangeError, typeError } from "../errors.js";
+import { type DataLike, lengthOf, toIndex, toTable, unwrap } from "./data.js";
+import { Distribution } from "./distribution.js";
+import { Expression, expressionOf, nodeOf, PlateIndex, type Value } from "./expression.js";
+import { constrainTo, type Support, totalJacobian, unconstrainedShape } from "./support.js";
+
+/** Options of a plate. */
+export interface PlateOptions {
+  /** Rows in a batch: each gradient is made from one random batch, scaled up to all rows. */
+  readonly subsample?: number;
+}
+
+/** Options of a latent. */
+export interface SampleOptions {
+  /** The plate it lives in: one independent value per row. */
+  readonly plate?: PlateHandle;
+  /** Shape of the value in a row; the distribution's own by default. */
+  readonly shape?: readonly number[];
+  /** A narrower support than the distribution's; the density is not renormalised (as in Stan). */
+  readonly support?: Support;
+}
+
+/** Rows that are independent given everything outside the plate; the model is written for one of them. */
+export class PlateHandle {
+  constructor(
+    /** For the compiler. */
+    readonly plate: Plate,
+    readonly labels: readonly unknown[] | null,
+  ) {}
+
+  get name(): string {
+    return this.plate.name;
+  }
+  get size(): number {
+    return this.plate.size;
+  }
+
+  /**
+   * Data with one row per row of the plate: an array of `size` numbers, nested arrays [size][…], or a flat typed array of size ×
+   * `shape` numbers, row-major, with the shape of a row given.
+   */
+  data(values: DataLike, shape?: readonly number[]): Expression {
+    const label = `data of plate "${this.name}"`;
+    const table = toTable(label, values);
+    const rows = table.shape[0];
+    if (shape) {
+      const width = shape.reduce((a, b) => a * integer(`${label}: shape`, b, 1), 1);
+      if (table.values.length !== this.size * width)
+        throw rangeError(label, `${this.size} × ${width} numbers`, unwrap(values));
+      return new Expression(dataNode(table.values, this.plate, shape));
+    }
+    if (rows === undefined) throw typeError(label, `${this.size} rows`, values);
+    if (rows !== this.size) throw rangeError(label, `${this.size} rows`, unwrap(values));
+    return new Expression(dataNode(table.values, this.plate, table.shape.slice(1)));
+  }
+
+  /**
+   * For each row of this plate a row of `into`: integers counted from 0, or the labels that `into` was made with. `into` is a
+   * plate, or the length of a vector outside plates.
+   */
+  index(values: ArrayLike<number | bigint | string> | { toArray(): unknown }, into: PlateHandle | number): PlateIndex {
+    const target = into instanceof PlateHandle ? `plate "${into.name}"` : "a vector";
+    const label = `index of plate "${this.name}" into ${target}`;
+    const limit = into instanceof PlateHandle ? into.size : integer(`${label}: length`, into, 1);
+    const index = toIndex(label, values, limit, into instanceof PlateHandle ? into.labels : null);
+    if (index.length !== this.size) throw rangeError(label, `${this.size} entries`, unwrap(values));
+    return new PlateIndex(this.plate, index, into instanceof PlateHandle ? into.plate : null, limit);
+  }
+}
+
+/** The words a model is written in. */
+export interface ModelContext {
+  /** A latent with a prior. Returns its value, on the support of the prior. */
+  sample(name: string, prior: Distribution, where?: PlateHandle | SampleOptions): Expression;
+  /** Data with a likelihood. Values: a plate's data, or numbers of the distribution's shape. */
+  observe(name: string, likelihood: Distribution, values: Value | DataLike): void;
+  /** A plate of `size` rows, or of as many rows as an array has; an array of strings also gives the rows' labels. */
+  plate(name: string, size: number | DataLike | readonly string[], options?: PlateOptions): PlateHandle;
+  /** A value to be reported with the posterior. Returns it. */
+  deterministic(name: string, value: Value): Expression;
+  /** Adds a value (summed over rows and elements) to the log joint. */
+  factor(name: string, value: Value): void;
+}
+
+/** A model definition with its data type. */
+export interface Model<Data> {
+  /** Traces the definition with data and compiles it into a Target. Call `dispose()` on the result to free its memory. */
+  compile(data: Data): CompiledModel;
+}
+
+class Trace implements ModelContext {
+  readonly latents: LatentSite[] = [];
+  readonly terms: Term[] = [];
+  readonly deterministics: { name: string; value: Node }[] = [];
+  readonly #names = new Set<string>();
+  readonly #plates = new Map<string, Plate>();
+  #dimension = 0;
+
+  // Bound, so that models can take them apart: ({ sample, observe }) => …
+  readonly sample = (name: string, prior: Distribution, where: PlateHandle | SampleOptions = {}): Expression => {
+    const label = this.#name("sample", name);
+    if (!(prior instanceof Distribution)) throw typeError(`${label}: prior`, "a distribution", prior);
+    if (!(where instanceof PlateHandle)) knownOptions(label, where, ["plate", "shape", "support"]);
+    const options: SampleOptions = where instanceof PlateHandle ? { plate: where } : where;
+    if (prior.discrete)
+      throw new TypeError(
+        `${label}: ${prior.name} is discrete and has no gradient; sum the latent out, with mixture(weights, components)`,
+      );
+    const plate = this.#plateOf(label, options.plate, prior.plate, "the prior's parameters are");
+    const shape = this.#shapeOf(label, options.shape, prior);
+    const support = this.#supportOf(label, options.support, prior);
+    const position = this.#dimension;
+    const free = unconstrainedShape(support, shape);
+    const raw = latent(position, plate, free);
+    this.#dimension += (plate?.size ?? 1) * eventSize(free);
+    const constrained = constrainTo(support, raw);
+    const jacobian = totalJacobian(constrained);
+    this.latents.push({ name, raw, value: constrained.value });
+    if (jacobian) this.terms.push({ site: name, value: jacobian });
+    this.terms.push({ site: name, ...prior.termOf(constrained.value) });
+    return new Expression(constrained.value);
+  };
+
+  readonly observe = (name: string, likelihood: Distribution, values: Value | DataLike): void => {
+    const label = this.#name("observe", name);
+    if (!(likelihood instanceof Distribution)) throw typeError(`${label}: likelihood`, "a distribution", likelihood);
+    let node: Node;
+    if (values instanceof Expression) {
+      node = values.node;
+      if (node.latent)
+        throw new TypeError(
+          `${label}: expected data, got a value that depends on a latent; use factor() for such terms`,
+        );
+    } else {
+      const table = toTable(label, values);
+      node = dataNode(table.values, null, table.shape);
+    }
+    const plate = this.#plateOf(
+      label,
+      undefined,
+      commonShape([{ ...node, shape: [] }, ...this.#flat(likelihood)], label).plate,
+      "",
+    );
+    const shape = likelihood.eventShape.length ? likelihood.eventShape : likelihood.batchShape;
+    const event = node.shape;
+    if (event.length !== shape.length || event.some((d, i) => d !== shape[i])) {
+      const rows = !node.plate && !shape.length && event.length === 1;
+      throw new RangeError(
+        `${label}: expected ${shape.length ? `values of shape [${shape.join(", ")}]` : "one value"}${plate ? " per row" : ""}, got shape [${event.join(", ")}]${rows ? `; repeated observations belong in a plate: plate("rows", ${event[0]}).data(values)` : ""}`,
+      );
+    }
+    if (plate && !node.plate)
+      throw new TypeError(`${label}: expected data of plate "${plate.name}", got values outside plates`);
+    if (node.values) likelihood.check(`${label}: data`, node.values);
+    this.terms.push({ site: name, ...likelihood.termOf(node) });
+  };
+
+  readonly plate = (
+    name: string,
+    size: number | DataLike | readonly string[],
+    options: PlateOptions = {},
+  ): PlateHandle => {
+    if (typeof name !== "string" || name === "") throw typeError("plate(name)", "a name", name);
+    const label = `plate("${name}")`;
+    if (this.#plates.has(name)) throw new RangeError(`${label}: the name is used twice`);
+    knownOptions(label, options, ["subsample"]);
+    const rows = typeof size === "number" ? size : lengthOf(size);
+    if (rows === undefined) throw typeError(`${label}: size`, "a number of rows or an array of them", size);
+    integer(`${label}: size`, rows, 1);
+    if (options.subsample !== undefined) integer(`${label}: subsample`, options.subsample, 1, rows);
+    const plate = new Plate(name, rows, options.subsample);
+    this.#plates.set(name, plate);
+    const plain = unwrap(size);
+    const labels = Array.isArray(plain) && plain.every((x) => typeof x === "string") ? plain : null;
+    return new PlateHandle(plate, labels);
+  };
+
+  readonly deterministic = (name: string, value: Value): Expression => {
+    const label = this.#name("deterministic", name);
+    const expression = expressionOf(value, label);
+    this.deterministics.push({ name, value: expression.node });
+    return expression;
+  };
+
+  readonly factor = (name: string, value: Value): void => {
+    const label = this.#name("factor", name);
+    this.terms.push({ site: name, value: nodeOf(value, label) });
+  };
+
+  #name(word: string, name: string): string {
+    if (typeof name !== "string" || name === "") throw typeError(`${word}(name)`, "a name", name);
+    const label = `${word}("${name}")`;
+    if (this.#names.has(name)) throw new RangeError(`${label}: the name is used twice`);
+    this.#names.add(name);
+    return label;
+  }
+
+  #flat(d: Distribution): Node[] {
+    return d.parameters.map((p) => ({ ...p, shape: [] }));
+  }
+
+  #plateOf(label: string, asked: PlateHandle | undefined, implied: Plate | null, what: string): Plate | null {
+    const plate = asked?.plate ?? implied;
+    if (plate && this.#plates.get(plate.name) !== plate)
+      throw new RangeError(
+        `${label}: plate "${plate.name}" does not belong to this model; make it with plate() inside the definition`,
+      );
+    if (asked && implied && asked.plate !== implied)
+      throw new TypeError(`${label}: expected plate "${asked.name}", but ${what} in plate "${implied.name}"`);
+    return plate;
+  }
+
+  #shapeOf(label: string, asked: readonly number[] | undefined, prior: Distribution): readonly number[] {
+    if (asked !== undefined) {
+      if (!Array.isArray(asked)) throw typeError(`${label}: shape`, "an array of lengths", asked);
+      for (const d of asked) integer(`${label}: shape`, d, 1);
+    }
+    const own = prior.eventShape.length ? prior.eventShape : prior.batchShape;
+    const shape = asked ?? own;
+    if (own.length && (shape.length !== own.length || shape.some((d, i) => d !== own[i])))
+      throw new RangeError(
+        `${label}: shape: expected [${own.join(", ")}] as ${prior.name} has, got [${shape.join(", ")}]`,
+      );
+    if (shape.length > 2) throw rangeError(`${label}: shape`, "at most two dimensions", shape);
+    return shape;
+  }
+
+  #supportOf(label: string, asked: Support | undefined, prior: Distribution): Support {
+    if (asked === undefined) return prior.support;
+    if (typeof asked !== "object" || asked === null || typeof asked.kind !== "string")
+      throw typeError(`${label}: support`, "a support such as positive or interval(0, 1)", asked);
+    const own = prior.support;
+    if (asked.low < own.low || asked.high > own.high || asked.kind === "integers")
+      throw new RangeError(
+        `${label}: support: expected a part of the support of ${prior.name} (${own.expected}), got ${asked.expected}`,
+      );
+    return asked;
+  }
+}
+
+/** A model: a function of the data. See ModelContext for the words it is written in. */
+export function model<Data = void>(definition: (context: ModelContext, data: Data) => void): Model<Data> {
+  if (typeof definition !== "function")
+    throw typeError("model(definition)", "a function (context, data) => void", definition);
+  return {
+    compile(data: Data): CompiledModel {
+      const trace = new Trace();
+      const result: unknown = definition(trace, data);
+      if (result instanceof Promise)
+        throw new TypeError("model(definition): expected a synchronous function, got a promise");
+      return new CompiledModel(trace);
+    },
+  };
+}
