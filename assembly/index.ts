@@ -1,3 +1,13 @@
 // The ABI of the core: every export, one documented line each, nothing else. All pointers are byte offsets into the memory.
 
 export { allocate, free, used } from "./memory";
+
+// Random numbers: out[coordinate][draw], each a pure function of (seed, stream, step, draw, coordinate).
+/** (seedLow, seedHigh, stream, step, draws, coordinates, out, firstDraw, firstCoordinate): standard normals, f64 */
+export { fillNormals } from "./random";
+/** the same arguments: uniforms of the open interval (0, 1), f64 */
+export { fillUniforms } from "./random";
+/** the same arguments: 32 random bits each, u32 */
+export { fillBits } from "./random";
+/** (four counter words, two key words, out): one Philox4x32-10 block, for its known-answer test */
+export { philoxBlock } from "./random";

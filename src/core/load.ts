@@ -15,17 +15,10 @@ export interface CoreExports {
   evaluate(program: number): void;
   selectBatch(program: number, k: number, batch: number): void;
   drawBatches(program: number, seedLow: number, seedHigh: number, step: number): void;
-  fillNormals(
-    seedLow: number,
-    seedHigh: number,
-    stream: number,
-    step: number,
-    draws: number,
-    coordinates: number,
-    out: number,
-    firstDraw: number,
-    firstCoordinate: number,
-  ): void;
+  fillNormals: RandomFill;
+  fillUniforms: RandomFill;
+  fillBits: RandomFill;
+  philoxBlock(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: number): void;
   adam(n: number, parameters: number, gradient: number, first: number, second: number, settings: number): void;
   klStandardNormal(
     dimension: number,
@@ -44,6 +37,19 @@ export interface CoreExports {
   adviUpdate(state: number): number;
   adviRun(state: number, steps: number): number;
 }
+
+/** out[coordinate][draw], draws innermost: each number a function of (seed, stream, step, draw, coordinate) and of nothing else. */
+export type RandomFill = (
+  seedLow: number,
+  seedHigh: number,
+  stream: number,
+  step: number,
+  draws: number,
+  coordinates: number,
+  out: number,
+  firstDraw: number,
+  firstCoordinate: number,
+) => void;
 
 /** What `load` accepts beside nothing: bytes, a module, or where to fetch them. */
 export type CoreSource = BufferSource | WebAssembly.Module | Response | URL | string;
