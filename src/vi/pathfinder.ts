@@ -1,0 +1,213 @@
+// Pathfinder (Zhang, Carpenter, Gelman & Vehtari 2022, JMLR 23(306), Algorithm 1): follow L-BFGS towards the mode, form at each
+// point the Gaussian its history implies, and keep the one with the highest ELBO. It needs no tuning and tens of gradients, and
+// because it may stop before the mode it also serves densities without one. All points are judged with the same normals.
+
+import { type Estimate, estimateElbo } from "../diagnostics/evidence.js";
+import { integer, knownOptions, typeError } from "../errors.js";
+import { type LbfgsResult, lbfgs, Trajectory } from "../optim/lbfgs.js";
+import { type Control, finish, type Run } from "../optim/run.js";
+import { checkTarget, type Target } from "../target.js";
+import type { NormalSource } from "./draws.js";
+import { Evaluator } from "./evaluate.js";
+import { type DenseGaussian, drawsFromNormals, type LowRankGaussian, logDensityOfNormals } from "./gaussian.js";
+import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
+import { PathFactors } from "./pathfinder-factor.js";
+import { findStart } from "./start.js";
+
+export interface PathOptions extends Control {
+  readonly normals: NormalSource;
+  /** Pairs of the L-BFGS history, J of the paper; default 6. */
+  readonly memory?: number | undefined;
+  /** L-BFGS steps; default 1,000. */
+  readonly maxSteps?: number | undefined;
+  /** Draws for the ELBO at each point, K of the paper; default 8. */
+  readonly elboDraws?: number | undefined;
+  /** c2 of the line search; default 0.9. */
+  readonly curvature?: number | undefined;
+  /** Expected remaining gain in log density at which L-BFGS stops; default 1e-8. */
+  readonly decrementTolerance?: number | undefined;
+}
+
+export interface PathfinderOptions extends PathOptions {
+  /** Start; by default the origin, or if the density is not finite there, random points. */
+  readonly start?: Float64Array | undefined;
+  /** Draws for the final ELBO and k-hat; default 1,000. */
+  readonly draws?: number | undefined;
+}
+
+/** One path: its optimisation, the ELBO along it, and the Gaussian chosen. */
+export interface Path {
+  readonly status: Outcome["status"];
+  readonly message: string;
+  readonly approximation: LowRankGaussian | DenseGaussian | undefined;
+  /** ELBO at point 1, 2, ... of the path; -Infinity where the Gaussian could not be formed or missed the support. */
+  readonly elbos: readonly Estimate[];
+  /** The chosen point, 0 if none. */
+  readonly best: number;
+  readonly gradients: number;
+  readonly optimiser: LbfgsResult | undefined;
+  /** Pairs that failed the curvature condition and were left out of the history. */
+  readonly skippedPairs: number;
+  /** Points at which rounding spoilt the covariance. */
+  readonly spoiltPoints: number;
+}
+
+export interface PathfinderResult extends Outcome<LowRankGaussian | DenseGaussian> {
+  readonly path: Path;
+}
+
+/** Runs one path; `index` keys its random numbers. */
+export function* pathRun(
+  evaluator: Evaluator,
+  options: PathOptions & { readonly start?: Float64Array | undefined },
+  index = 0,
+): Run<Path> {
+  const n = evaluator.dimension;
+  const before = evaluator.gradients;
+  const start = findStart(evaluator, options.start, options.normals, index, index === 0);
+  if (start === undefined)
+    return {
+      status: "diverged",
+      message:
+        options.start === undefined
+          ? "No point with a finite log density and gradient was found to start from."
+          : "The log density or its gradient is not finite at the start.",
+      approximation: undefined,
+      elbos: [],
+      best: 0,
+      gradients: evaluator.gradients - before,
+      optimiser: undefined,
+      skippedPairs: 0,
+      spoiltPoints: 0,
+    };
+  const trajectory = new Trajectory(n);
+  const memory = options.memory ?? 6;
+  const optimiser = yield* lbfgs(evaluator, start, {
+    memory,
+    maxSteps: options.maxSteps,
+    curvature: options.curvature,
+    decrementTolerance: options.decrementTolerance ?? 1e-8,
+    trajectory,
+    stage: `path ${index + 1}`,
+  });
+
+  const k = options.elboDraws ?? 8;
+  const normals = new Float64Array(k * n);
+  options.normals.fill(normals, streams.path, index);
+  const points = new Float64Array(k * n);
+  const gradients = new Float64Array(k * n);
+  const values = new Float64Array(k);
+  const logRatios = new Float64Array(k);
+  const factors = new PathFactors(trajectory, memory);
+  const elbos: Estimate[] = [];
+  const none: Estimate = { value: -Infinity, error: Infinity };
+  let approximation: Path["approximation"];
+  let best = 0;
+  let spoiltPoints = 0;
+  let cancelled: boolean | undefined = optimiser.status === "cancelled";
+  for (let l = 1; l < trajectory.count && !(cancelled && approximation); l++) {
+    factors.advance(l);
+    const g = factors.gaussian(l);
+    if (g === undefined) {
+      spoiltPoints++;
+      elbos.push(none);
+      continue;
+    }
+    logDensityOfNormals(g, k, normals, logRatios);
+    drawsFromNormals(g, k, normals, points);
+    evaluator.batch(k, points, gradients, values);
+    for (let i = 0; i < k; i++) logRatios[i] = values[i]! - logRatios[i]!;
+    const elbo = estimateElbo(logRatios);
+    elbos.push(elbo);
+    if (elbo.value > (elbos[best - 1]?.value ?? -Infinity)) {
+      best = l;
+      approximation = g;
+    }
+    if (!cancelled)
+      cancelled = yield {
+        stage: `path ${index + 1}`,
+        step: trajectory.count - 1 + l,
+        value: elbo.value,
+        gradients: evaluator.gradients - before,
+      };
+  }
+  const chosen = elbos[best - 1];
+  const status = cancelled
+    ? "cancelled"
+    : approximation === undefined
+      ? "diverged"
+      : best < trajectory.count - 1
+        ? "converged"
+        : optimiser.status;
+  return {
+    status,
+    message:
+      approximation === undefined || chosen === undefined
+        ? `No point of the path (${trajectory.count - 1} steps) gave a Gaussian whose draws all lie in the support.`
+        : `${cancelled ? "Cancelled; of the points judged so far, point" : "Point"} ${best} of ${trajectory.count - 1} on the path has the best ELBO, ${chosen.value.toFixed(2)}.`,
+    approximation,
+    elbos,
+    best,
+    gradients: evaluator.gradients - before,
+    optimiser,
+    skippedPairs: factors.skippedPairs,
+    spoiltPoints,
+  };
+}
+
+export function* pathfinderRun(evaluator: Evaluator, options: PathfinderOptions): Run<PathfinderResult> {
+  const path = yield* pathRun(evaluator, options);
+  const { approximation } = path;
+  const { gradients } = evaluator;
+  if (approximation === undefined)
+    return {
+      status: path.status,
+      message: path.message,
+      approximation,
+      elbo: -Infinity,
+      elboStandardError: Infinity,
+      gradients,
+      check: undefined,
+      path,
+    };
+  const check = checkGaussian(evaluator, approximation, options.draws ?? 1000, options.normals);
+  return {
+    status: path.status,
+    message: `${path.message} ${khatSentence(check.psis)}`,
+    approximation,
+    elbo: check.elbo.value,
+    elboStandardError: check.elbo.error,
+    gradients,
+    check,
+    path,
+  };
+}
+
+export const pathOptionNames = [
+  "normals",
+  "memory",
+  "maxSteps",
+  "elboDraws",
+  "curvature",
+  "decrementTolerance",
+  "signal",
+  "onProgress",
+] as const;
+
+/** Checks what single- and multi-path options have in common. */
+export function checkPathOptions(label: string, options: PathOptions, more: readonly string[]): void {
+  knownOptions(label, options, [...pathOptionNames, ...more]);
+  if (typeof options.normals?.fill !== "function")
+    throw typeError(`${label}.normals`, "a NormalSource", options.normals);
+  if (options.memory !== undefined) integer(`${label}.memory`, options.memory, 1);
+  if (options.maxSteps !== undefined) integer(`${label}.maxSteps`, options.maxSteps, 1);
+  if (options.elboDraws !== undefined) integer(`${label}.elboDraws`, options.elboDraws, 2);
+}
+
+/** Single-path Pathfinder. */
+export function pathfinder(target: Target, options: PathfinderOptions): PathfinderResult {
+  checkTarget("target", target);
+  checkPathOptions("pathfinder", options, ["start", "draws"]);
+  if (options.draws !== undefined) integer("pathfinder.draws", options.draws, 2);
+  return finish(pathfinderRun(new Evaluator(target), options), options);
+}
