@@ -164,11 +164,12 @@ export class CompiledModel implements Target {
   /** Calls `run` with each combination of batches chosen. */
   #everyBatch(encoded: Encoded, run: () => void): void {
     const visit = (k: number): void => {
-      if (k === encoded.batches.length) return run();
-      for (let b = 0; b < encoded.batches[k]!.batches; b++) {
-        encoded.program.selectBatch(k, b);
-        visit(k + 1);
-      }
+      if (k === encoded.batches.length) run();
+      else
+        for (let b = 0; b < encoded.batches[k]!.batches; b++) {
+          encoded.program.selectBatch(k, b);
+          visit(k + 1);
+        }
     };
     visit(0);
   }

@@ -121,11 +121,11 @@ class Encoder {
       for (const n of s.nodes) where.set(n, k);
     });
     const read = (n: Node, segment: number, whole: boolean): void => {
-      if (n.kind === "broadcast") return read(n.inputs[0]!, segment, whole);
-      if (dynamic.has(n) && (whole || where.get(n) !== segment)) this.#crossing.add(n);
+      if (n.kind === "broadcast") read(n.inputs[0]!, segment, whole);
+      else if (dynamic.has(n) && (whole || where.get(n) !== segment)) this.#crossing.add(n);
     };
     segments.forEach((s, k) => {
-      for (const n of s.nodes) n.inputs.forEach((i, j) => read(i, k, n.kind === "gather" && j === 0));
+      for (const n of s.nodes) for (const [j, i] of n.inputs.entries()) read(i, k, n.kind === "gather" && j === 0);
     });
     for (const root of roots) read(root, -1, true);
   }
@@ -481,7 +481,8 @@ class Encoder {
     const slots: number[] = [];
     const assignment = new Map<Buffer, number>();
     const ends = new Map<number, Buffer[]>();
-    for (const b of builder.buffers) {
+    // Buffers that outlive the block come first, so that none of them takes a slot that earlier blocks' values lie in.
+    for (const b of [...builder.buffers].sort((a, c) => a.first - c.first)) {
       const pool = pools.get(b.doublesPerRow) ?? [];
       pools.set(b.doublesPerRow, pool);
       for (const [end, dead] of ends)

@@ -7,7 +7,7 @@ import { bounds } from "../compile/bounds.js";
 import { type DensityRule, logProb, logProbValue } from "../compile/density.js";
 import { evaluate } from "../compile/evaluate.js";
 import type { Term } from "../compile/gradient.js";
-import { commonShape, concat, data, logSumExp, type Node, type Plate, sumEvent } from "../compile/node.js";
+import { commonShape, concat, constant, data, logSumExp, type Node, type Plate } from "../compile/node.js";
 import { rangeError, show, typeError } from "../errors.js";
 
 import { type DataLike, toTable } from "./data.js";
@@ -158,6 +158,10 @@ class FamilyDistribution extends Distribution {
     super();
   }
 
+  override get batchShape(): readonly number[] {
+    return this.rule.multivariate ? [] : super.batchShape;
+  }
+
   override termOf(x: Node): TermOf {
     return { density: logProb(this.rule, [x, ...this.parameters]) };
   }
@@ -257,8 +261,8 @@ class Flat extends Distribution {
   constructor(readonly support: Support) {
     super();
   }
-  override termOf(x: Node): TermOf {
-    return { value: g.mul(0, sumEvent(x)) };
+  override termOf(): TermOf {
+    return { value: constant(0) };
   }
 }
 

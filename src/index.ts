@@ -1,0 +1,89 @@
+// The public names, by what they are for.
+
+export { CompiledModel } from "./compile/compiled.js";
+export type { CoreSource } from "./core/load.js";
+// The core
+export { load, loadSync } from "./core/load.js";
+// Distributions
+export { Distribution, flat, mixture } from "./model/distribution.js";
+export {
+  beta,
+  cauchy,
+  exponential,
+  gamma,
+  halfCauchy,
+  halfNormal,
+  halfStudentT,
+  inverseGamma,
+  laplace,
+  logistic,
+  logNormal,
+  normal,
+  studentT,
+  uniform,
+  weibull,
+} from "./model/distributions/continuous.js";
+export {
+  bernoulli,
+  bernoulliLogit,
+  binomial,
+  binomialLogit,
+  negativeBinomial,
+  negativeBinomialLog,
+  poisson,
+  poissonLog,
+} from "./model/distributions/discrete.js";
+export { categoricalLogit, dirichlet, multivariateNormal } from "./model/distributions/multivariate.js";
+export type { PlateIndex, Value } from "./model/expression.js";
+export {
+  abs,
+  add,
+  concat,
+  cos,
+  cumulativeSum,
+  div,
+  dot,
+  Expression,
+  erf,
+  exp,
+  expm1,
+  lgamma,
+  log,
+  log1p,
+  logAddExp,
+  logSigmoid,
+  logSumExp,
+  max,
+  min,
+  mul,
+  ndtr,
+  neg,
+  pow,
+  sigmoid,
+  sin,
+  softmax,
+  softplus,
+  sqrt,
+  square,
+  sub,
+  sum,
+  tanh,
+} from "./model/expression.js";
+export type { Model, ModelContext, PlateHandle, PlateOptions, SampleOptions } from "./model/model.js";
+// Writing a model
+export { model } from "./model/model.js";
+export type { Support } from "./model/support.js";
+export {
+  interval,
+  lower,
+  nonNegative,
+  ordered,
+  positive,
+  positiveOrdered,
+  real,
+  simplex,
+  unitInterval,
+  upper,
+} from "./model/support.js";
+// Targets
+export type { Site, Target } from "./target.js";
