@@ -11,3 +11,6 @@ export { fillUniforms } from "./random";
 export { fillBits } from "./random";
 /** (four counter words, two key words, out): one Philox4x32-10 block, for its known-answer test */
 export { philoxBlock } from "./random";
+
+/** (op, rows, n, a): one kernel of opcodes.ts */
+export { dispatch as run } from "./dispatch";

@@ -1,5 +1,5 @@
 """Writes test/accuracy/tables/<name>.txt, the reference values behind every accuracy promise, from the entries of
-test/accuracy/promises.json: mpmath at 50 digits, and at more until two precisions agree to 30 digits, so that an expression
+test/accuracy/promises.json: mpmath at 60 digits, and at more until two precisions agree to 30 digits, so that an expression
 may cancel. Run as `python3 scripts/accuracy/generate.py [name ...]` (all entries without names); the same points come every time.
 
 A line of a table is "x y e" ("x1 x2 y e" for two arguments): doubles as the hex digits of their 64 bits without the trailing
@@ -32,6 +32,7 @@ from pathlib import Path
 import references
 from mpmath import mp
 
+mp.dps = 60  # for what happens outside `evaluate`
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLES = ROOT / "test" / "accuracy" / "tables"
 NAMES = {n: getattr(mp, n) for n in dir(mp) if not n.startswith("_")}
@@ -77,7 +78,7 @@ def nearest(v):
 
 def evaluate(code, **arguments):
     """The value of an expression, trusted once two precisions agree."""
-    dps, previous = 50, None
+    dps, previous = 60, None
     while True:
         with mp.workdps(dps):
             value = eval(code, NAMES, {k: mp.mpf(v) for k, v in arguments.items()})

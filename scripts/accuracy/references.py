@@ -58,7 +58,7 @@ def special_log_add_exp(a, b):
     if a == INF or b == INF:
         return INF
     if a == -INF:
-        return b
+        return b + 0.0
     if b == -INF:
-        return a
+        return a + 0.0
     return None
