@@ -8,7 +8,7 @@ import type { Site, Target } from "../target.js";
 import * as g from "./arithmetic.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
-import { canonicalise, type Lowered, lower } from "./lower.js";
+import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
 import { constant, eventSize, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
 import { Store } from "./store.js";
 
@@ -32,17 +32,17 @@ function total(x: Node): Node {
   return g.mul(scaleOf(x.plate), sum);
 }
 
-/** The log joint: densities of one plate and shape are added row by row before they are summed, others after. */
+/**
+ * The log joint. Densities of one plate and shape are added row by row before they are summed; terms that no latent reaches are
+ * summed apart, so that they are computed once.
+ */
 export function logJoint(terms: readonly Term[]): Node {
-  const groups = new Map<Plate | null, Map<string, Node>>();
+  const groups = new Map<string, Node[]>();
   const put = (x: Node): void => {
-    let shapes = groups.get(x.plate);
-    if (!shapes) groups.set(x.plate, (shapes = new Map()));
-    const key = x.shape.join("x");
-    const before = shapes.get(key);
-    shapes.set(key, before ? g.add(before, x) : x);
+    const key = `${x.plate?.name ?? ""}|${x.shape.join("x")}|${x.latent}`;
+    groups.set(key, [...(groups.get(key) ?? []), x]);
   };
-  let outside: Node = constant(0);
+  const outside: Node[] = [];
   for (const { density, value } of terms) {
     if (value) put(value);
     if (!density) continue;
@@ -54,11 +54,13 @@ export function logJoint(terms: readonly Term[]): Node {
     else {
       // The same for many rows or events: multiplied instead of repeated.
       const rows = call.plate && !addend.plate ? call.plate.size : 1;
-      outside = g.add(outside, g.mul((rows * eventSize(shape)) / eventSize(addend.shape), total(addend)));
+      outside.push(g.mul((rows * eventSize(shape)) / eventSize(addend.shape), total(addend)));
     }
   }
-  for (const shapes of groups.values()) for (const x of shapes.values()) outside = g.add(outside, total(x));
-  return outside;
+  for (const group of groups.values()) outside.push(total(group.reduce((a, x) => g.add(a, x))));
+  const part = (latent: boolean): Node =>
+    outside.filter((x) => x.latent === latent).reduce<Node>((a, x) => g.add(a, x), constant(0));
+  return g.add(part(true), part(false));
 }
 
 /** The gradient's node as it is written out: user order, even when the plate is visited in batches. */
@@ -130,7 +132,7 @@ export class CompiledModel implements Target {
       roots.push(inUserOrder(n));
       destinations.push({ kind: "gradient", position: raws[i]!.position });
     });
-    const all = canonicalise([...roots, ...named.map((n) => n.value)]);
+    const all = fuse(canonicalise([...roots, ...named.map((n) => n.value)]));
     this.#main = lower(all.slice(0, roots.length));
     this.#mainDestinations = destinations;
     this.#values = lower(all.slice(roots.length));
