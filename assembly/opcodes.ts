@@ -84,4 +84,89 @@ export const enum Op {
   Less = 105,
   /** a, b, c; out = a·b + c */
   MulAdd = 112,
+
+  // ---- densities: assembly/density/. Inputs ; the log density, then a partial for each argument that has one.
+  // `src/compile/densities.ts` says what the inputs are functions of; what is missing here is an addend there.
+  /** x, loc, 1/scale ; lp, ∂x, ∂loc, ∂scale */
+  Normal = 128,
+  /** x, 1/scale ; lp, ∂x, ∂scale */
+  HalfNormal = 129,
+  /** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale */
+  Cauchy = 130,
+  /** x, 1/scale ; lp, ∂x, ∂scale */
+  HalfCauchy = 131,
+  /** 2y − 1, logit ; lp, ∂logit */
+  BernoulliLogit = 132,
+  /** k, log rate ; lp, ∂log rate */
+  PoissonLog = 133,
+  /** k, rate, log rate ; lp, ∂rate */
+  Poisson = 134,
+  /** x, rate, 1/rate ; lp, ∂x, ∂rate */
+  Exponential = 135,
+  /** x, log x, α, β, log β − ψ(α), α/β ; lp, ∂x, ∂α, ∂β */
+  Gamma = 136,
+  /** x, log x, α, β, log β − ψ(α), α/β ; lp, ∂x, ∂α, ∂β */
+  InverseGamma = 137,
+  /** x, log x, log(1 − x), α, β, ψ(α + β) − ψ(α), ψ(α + β) − ψ(β) ; lp, ∂x, ∂α, ∂β */
+  Beta = 138,
+  /** x, log x, loc, 1/scale ; lp, ∂x, ∂loc, ∂scale */
+  LogNormal = 139,
+  /** x, 1/scale, ν, ψ((ν + 1)/2) − ψ(ν/2) − 1/ν, loc ; lp, ∂x, ∂ν, ∂scale, ∂loc */
+  StudentT = 140,
+  /** x, 1/scale, ν, ψ((ν + 1)/2) − ψ(ν/2) − 1/ν ; lp, ∂x, ∂ν, ∂scale */
+  HalfStudentT = 141,
+  /** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale */
+  Laplace = 142,
+  /** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale */
+  Logistic = 143,
+  /** x, low, high, 1/(high − low) ; lp, ∂x, ∂low, ∂high */
+  Uniform = 144,
+  /** x, log x, k, log(scale), 1/k, k/scale ; lp, ∂x, ∂k, ∂scale */
+  Weibull = 145,
+  /** y, p, log p, log(1 − p) ; lp, ∂p */
+  Bernoulli = 146,
+  /** k, N, p, log p, log(1 − p) ; lp, ∂p */
+  Binomial = 147,
+  /** k, N, logit ; lp, ∂logit */
+  BinomialLogit = 148,
+  /** k, μ, φ, log (k + φ − 1 choose k), ψ(k + φ) − ψ(φ) ; lp, ∂μ, ∂φ */
+  NegativeBinomial = 149,
+  /** k, log μ, φ, log φ, log (k + φ − 1 choose k), ψ(k + φ) − ψ(φ) ; lp, ∂log μ, ∂φ */
+  NegativeBinomialLog = 150,
+  /** x[K], log x[K], α[K], ψ(Σα) − ψ(α)[K], K, draws ; lp, ∂x[K], ∂α[K] */
+  Dirichlet = 151,
+  /** y, logits[K], K, draws ; lp, ∂logits[K] */
+  CategoricalLogit = 152,
+  /** x[K], loc[K], L[K][K], K, draws ; lp, ∂x[K], ∂loc[K], ∂L[K][K] */
+  MultivariateNormal = 153,
+  /** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale */
+  Gumbel = 154,
+  /** x, log x, α, β, 1/α, 1/β ; lp, ∂x, ∂α, ∂β */
+  Kumaraswamy = 155,
+  /** x, log x, ν, −(log 2 + ψ(ν/2))/2 ; lp, ∂x, ∂ν */
+  ChiSquare = 156,
+  /** x, minimum, log x, log(minimum), α, 1/α, α/minimum ; lp, ∂x, ∂minimum, ∂α */
+  Pareto = 157,
+  /** x, loc, κ, 1 − I₁(κ)/I₀(κ) ; lp, ∂x, ∂loc, ∂κ */
+  VonMises = 158,
+  /** x, loc, 1/scale, shape ; lp, ∂x, ∂loc, ∂scale, ∂shape */
+  SkewNormal = 159,
+  /** x, log x, μ, λ, 1/μ, 1/λ ; lp, ∂x, ∂μ, ∂λ */
+  InverseGaussian = 160,
+  /** x, loc, 1/scale, low, high, ∂loc, ∂scale, ∂low, ∂high of the normaliser ; lp, ∂x, ∂loc, ∂scale, ∂low, ∂high */
+  TruncatedNormal = 161,
+  /** k, p, log(1 − p) ; lp, ∂p */
+  Geometric = 162,
+  /** k, N, lp, ∂α, ∂β ; lp, ∂α, ∂β on the support */
+  BetaBinomial = 163,
+  /** y, location, cutpoints[K], K, draws ; lp, ∂location, ∂cutpoints[K] */
+  OrderedLogistic = 164,
+  /** counts[K], p[K], log p[K], K, draws ; lp, ∂p[K] */
+  Multinomial = 165,
+  /** y, p[K], K, draws ; lp, ∂p[K] */
+  Categorical = 166,
+  /** x[K], loc[K], C[K][K], K, draws ; lp, ∂x[K], ∂loc[K], ∂C[K][K] (precision C Cᵀ) */
+  MultivariateNormalPrecision = 167,
+  /** x[K], loc[K], L[K][K], ν, (ψ((ν + K)/2) − ψ(ν/2) − K/ν)/2, K, draws ; lp, ∂x[K], ∂loc[K], ∂L[K][K], ∂ν */
+  MultivariateStudentT = 168,
 }

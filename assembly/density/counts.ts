@@ -1,0 +1,148 @@
+// Counts: Bernoulli, binomial, geometric, Poisson, negative binomial, beta-binomial. Every term is a product of non-negative counts
+// with logarithms of one sign, so that nothing cancels; 0·log 0 is 0. Combinatorial factors come in as addends or, where they
+// depend on a parameter in each row, as inputs.
+
+import { add, div, mul, neg, nmadd, pmax, select, sub } from "../lanes";
+import { expNegAbs, log1p } from "../math";
+import { Op } from "../opcodes";
+import { and, bytes, eq, get, lt, ne, notCount, ONE, or, outside, times, write2, write3, ZERO } from "./common";
+
+/** y, p, log p, log(1 − p) ; lp, ∂p */
+function bernoulli(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const y = get(a, 0, i);
+    const one = ONE();
+    const failure = ne(y, one);
+    const bad = and(and(failure, ne(y, ZERO())), eq(y, y));
+    // y − y: 0, or the NaN of y
+    const lp = outside(bad, add(sub(y, y), select(failure, get(a, 3, i), get(a, 2, i))));
+    write2(a + 16, i, lp, div(one, sub(get(a, 1, i), and(one, failure))));
+  }
+}
+
+/** k, p, log(1 − p) ; lp, ∂p: k failures before the first success */
+function geometric(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const p = get(a, 1, i);
+    const one = ONE();
+    const lp = outside(notCount(k), times(k, get(a, 2, i)));
+    write2(a + 12, i, lp, sub(div(one, p), times(k, div(one, sub(one, p)))));
+  }
+}
+
+/** Where k is no count or there are fewer than no failures. */
+// @ts-ignore: decorator
+@inline function notCounts(k: v128, rest: v128): v128 { return or(notCount(k), notCount(rest)); }
+
+/** k, trials N, p, log p, log(1 − p) ; lp, ∂p */
+function binomial(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const rest = sub(get(a, 1, i), k);
+    const p = get(a, 2, i);
+    const one = ONE();
+    const lp = outside(notCounts(k, rest), add(times(k, get(a, 3, i)), times(rest, get(a, 4, i))));
+    write2(a + 20, i, lp, sub(times(k, div(one, p)), times(rest, div(one, sub(one, p)))));
+  }
+}
+
+/** max(d, 0) */
+// @ts-ignore: decorator
+@inline function positivePart(d: v128): v128 { return pmax(d, ZERO()); }
+/** σ(d) from e = e^−|d|. */
+// @ts-ignore: decorator
+@inline function sigmoidFrom(d: v128, e: v128, one: v128): v128 { return div(select(lt(d, ZERO()), e, one), add(one, e)); }
+
+/** k, trials N, logit ; lp, ∂logit */
+function binomialLogit(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const rest = sub(get(a, 1, i), k);
+    const d = get(a, 2, i);
+    const up = neg(d);
+    const e = expNegAbs(d);
+    const l = log1p(e);
+    const one = ONE();
+    const lp = neg(add(times(k, add(positivePart(up), l)), times(rest, add(positivePart(d), l))));
+    write2(
+      a + 12,
+      i,
+      outside(notCounts(k, rest), lp),
+      nmadd(rest, sigmoidFrom(d, e, one), mul(k, sigmoidFrom(up, e, one))),
+    );
+  }
+}
+
+/** k, rate, log rate ; lp, ∂rate */
+function poisson(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const rate = get(a, 1, i);
+    const lp = outside(notCount(k), sub(times(k, get(a, 2, i)), rate));
+    write2(a + 12, i, lp, div(sub(k, rate), rate));
+  }
+}
+
+/** k, mean μ, dispersion φ, log of (k + φ − 1 choose k), ψ(k + φ) − ψ(φ) ; lp, ∂μ, ∂φ */
+function negativeBinomial(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const mean = get(a, 1, i);
+    const phi = get(a, 2, i);
+    const l = log1p(div(mean, phi));
+    const ratio = div(phi, mean);
+    const lp = sub(sub(get(a, 3, i), times(k, log1p(ratio))), mul(phi, l));
+    const excess = div(sub(k, mean), add(mean, phi));
+    write3(a + 20, i, outside(notCount(k), lp), mul(excess, ratio), sub(sub(get(a, 4, i), l), excess));
+  }
+}
+
+/** k, log mean η, dispersion φ, log φ, log of (k + φ − 1 choose k), ψ(k + φ) − ψ(φ) ; lp, ∂η, ∂φ */
+function negativeBinomialLog(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const phi = get(a, 2, i);
+    const d = sub(get(a, 1, i), get(a, 3, i));
+    const up = neg(d);
+    const e = expNegAbs(d);
+    const l = log1p(e);
+    const one = ONE();
+    const plus = add(positivePart(d), l);
+    const lp = sub(sub(get(a, 4, i), times(k, add(positivePart(up), l))), mul(phi, plus));
+    const high = sigmoidFrom(d, e, one);
+    const low = mul(k, sigmoidFrom(up, e, one));
+    const dphi = add(sub(get(a, 5, i), plus), sub(high, div(low, phi)));
+    write3(a + 24, i, outside(notCount(k), lp), nmadd(phi, high, low), dphi);
+  }
+}
+
+/** k, trials N, lp, ∂α, ∂β as the graph computes them ; the same on the support: lp, ∂α, ∂β */
+function betaBinomial(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const k = get(a, 0, i);
+    const lp = outside(notCounts(k, sub(get(a, 1, i), k)), get(a, 2, i));
+    write3(a + 20, i, lp, get(a, 3, i), get(a, 4, i));
+  }
+}
+
+export function runCounts(op: i32, n: i32, a: usize): void {
+  switch (op) {
+    case Op.Bernoulli: return bernoulli(n, a);
+    case Op.Geometric: return geometric(n, a);
+    case Op.Binomial: return binomial(n, a);
+    case Op.BinomialLogit: return binomialLogit(n, a);
+    case Op.Poisson: return poisson(n, a);
+    case Op.NegativeBinomial: return negativeBinomial(n, a);
+    case Op.NegativeBinomialLog: return negativeBinomialLog(n, a);
+    default: betaBinomial(n, a);
+  }
+}

@@ -1,0 +1,126 @@
+// Families of location and scale: log density f(z), z = (x − loc)/scale. With g = f′(z) the partials are g/scale, −g/scale and
+// −(1 + g·z)/scale, the last including the derivative of the addend −log(scale). Half families have loc = 0 and support x ≥ 0.
+
+import { abs, add, div, lds, madd, mul, neg, select, sqrt, sub } from "../lanes";
+import { expm1, log, log1p } from "../math";
+import { Op } from "../opcodes";
+import { bytes, get, give, HALF, lt, MINUS_ZERO, ne, ONE, outside, TWO, write3, write4, ZERO } from "./common";
+
+// @ts-ignore: decorator
+@inline function standardized(a: usize, i: usize, r: v128): v128 { return mul(sub(get(a, 0, i), get(a, 2, i)), r); }
+
+/** lp, ∂x, ∂loc, ∂scale behind the three inputs, given f, g and 1 + g·z. */
+function emit(a: usize, i: usize, f: v128, g: v128, r: v128, onePlus: v128): void {
+  const d = mul(g, r);
+  write4(a + 12, i, f, d, neg(d), neg(mul(r, onePlus)));
+}
+
+const FAR: usize = memory.data<f64>([1e9]);
+
+/** log(1 + z²), also where z² overflows. */
+function log1pSquare(z: v128): v128 {
+  const far = lt(lds(FAR), abs(z));
+  const l = log1p(mul(z, z));
+  return v128.any_true(far) ? select(far, mul(TWO(), log(abs(z))), l) : l;
+}
+
+/** q/(1 + q) for q in [0, ∞]. */
+// @ts-ignore: decorator
+@inline function odds(q: v128): v128 {
+  const one = ONE();
+  return div(one, add(one, div(one, q)));
+}
+
+/** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale; half: x, 1/scale ; lp, ∂x, ∂scale, on x ≥ 0 */
+function cauchy(n: i32, a: usize, half: bool): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const x = get(a, 0, i);
+    const r = get(a, 1, i);
+    const z = mul(half ? x : sub(x, get(a, 2, i)), r);
+    const q = mul(z, z);
+    const one = ONE();
+    const two = TWO();
+    const lp = neg(log1pSquare(z));
+    const g = neg(mul(two, div(z, add(one, q))));
+    const onePlus = sub(one, mul(two, odds(q)));
+    if (half) write3(a + 8, i, outside(lt(x, ZERO()), lp), mul(g, r), neg(mul(r, onePlus)));
+    else emit(a, i, lp, g, r, onePlus);
+  }
+}
+
+/** x, 1/scale, ν, ψ((ν+1)/2) − ψ(ν/2) − 1/ν, loc ; lp, ∂x, ∂ν, ∂scale, ∂loc; half: without loc and its partial, on x ≥ 0 */
+function student(n: i32, a: usize, half: bool): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const x = get(a, 0, i);
+    const r = get(a, 1, i);
+    const nu = get(a, 2, i);
+    const z = mul(half ? x : sub(x, get(a, 4, i)), r);
+    const one = ONE();
+    const nu1 = add(nu, one);
+    const t = div(z, sqrt(nu));
+    const q = mul(t, t);
+    const l = log1pSquare(t);
+    const h = odds(q);
+    const slope = div(nu1, nu);
+    const d = mul(r, div(mul(slope, z), add(one, q)));
+    let lp = neg(mul(mul(HALF(), nu1), l));
+    if (half) lp = outside(lt(x, ZERO()), lp);
+    else give(a, 9, i, d);
+    const dnu = mul(HALF(), madd(slope, h, sub(get(a, 3, i), l)));
+    write4(a + (half ? 16 : 20), i, lp, neg(d), dnu, mul(r, sub(mul(nu1, h), one)));
+  }
+}
+
+/** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale */
+function laplace(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const r = get(a, 1, i);
+    const z = standardized(a, i, r);
+    const size = abs(z);
+    const one = ONE();
+    const g = v128.and(v128.bitselect(neg(z), one, MINUS_ZERO()), ne(z, ZERO()));
+    emit(a, i, neg(size), g, r, sub(one, size));
+  }
+}
+
+/** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale. With t = e^−|z| − 1: f = −|z| − 2 log(2 + t), |g| = −t/(2 + t) */
+function logistic(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const r = get(a, 1, i);
+    const z = standardized(a, i, r);
+    const down = neg(abs(z));
+    const t = expm1(down);
+    const two = TWO();
+    const u = add(two, t);
+    const g = v128.bitselect(neg(z), div(t, u), MINUS_ZERO());
+    emit(a, i, sub(down, mul(two, log(u))), g, r, madd(g, z, ONE()));
+  }
+}
+
+/** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale (of maxima) */
+function gumbel(n: i32, a: usize): void {
+  const end = bytes(n);
+  for (let i: usize = 0; i < end; i += 16) {
+    const r = get(a, 1, i);
+    const z = standardized(a, i, r);
+    const t = expm1(neg(z));
+    const one = ONE();
+    emit(a, i, neg(add(z, add(one, t))), t, r, madd(t, z, one));
+  }
+}
+
+export function runLocationScale(op: i32, n: i32, a: usize): void {
+  switch (op) {
+    case Op.Cauchy: return cauchy(n, a, false);
+    case Op.HalfCauchy: return cauchy(n, a, true);
+    case Op.StudentT: return student(n, a, false);
+    case Op.HalfStudentT: return student(n, a, true);
+    case Op.Laplace: return laplace(n, a);
+    case Op.Logistic: return logistic(n, a);
+    default: gumbel(n, a);
+  }
+}
