@@ -14,7 +14,7 @@ import { ld, st } from "./lanes";
 import { exp } from "./math";
 import { adam, average } from "./optimizer";
 import { convert, fillNormals, NORMALS, philox, VALUES } from "./random";
-import { evaluate } from "./tape";
+import { drawBatches, evaluate } from "./tape";
 
 const HALF_LOG_2PI: f64 = 0.91893853320467274178;
 
@@ -229,6 +229,7 @@ export function adviRun(state: usize, steps: i32): i32 {
   store<i32>(state, -1, Advi.failed);
   for (let k = 0; k < steps; k++) {
     if (!adviDraw(state)) return k;
+    drawBatches(program, load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.step));
     evaluate(program);
     if (!adviUpdate(state)) return k;
   }

@@ -14,3 +14,11 @@ export { philoxBlock } from "./random";
 
 /** (op, rows, n, a): one kernel of opcodes.ts */
 export { dispatch as run } from "./dispatch";
+
+// Programs: header in src/core/program.ts.
+/** (program): log density and gradient of every draw */
+export { evaluate } from "./tape";
+/** (program, k, batch): the batch that the k-th subsampled plate evaluates */
+export { selectBatch } from "./tape";
+/** (program, seedLow, seedHigh, step): random batches for all subsampled plates */
+export { drawBatches } from "./tape";

@@ -4,6 +4,7 @@
 // its address plus the block's first row times its bytes per row. There are no branches, and nothing here knows a shape.
 
 import { dispatch } from "./dispatch";
+import { fillBits } from "./random";
 
 /** Runs the instructions from `ip` to `end` on `rows` rows, the first of them number `row` of the plate. */
 function runCode(ip: usize, end: usize, rows: i32, row: i32, scratch: usize): void {
@@ -51,4 +52,18 @@ export function selectBatch(program: usize, k: i32, batch: i32): void {
   const rows = <usize>load<u32>(entry);
   store<i32>(rows, batch * load<i32>(entry, 12));
   store<i32>(rows, min(load<i32>(entry, 8), load<i32>(entry, 16) - batch * load<i32>(entry, 8)), 4);
+}
+
+/** The random stream of batch numbers; the draws of a fit use others. */
+const BATCHES: u32 = 0x0ba7c4;
+const word = memory.data(16, 16);
+
+/** Chooses a random batch for every subsampled plate: a pure function of seed and step, the same on every engine. */
+export function drawBatches(program: usize, seedLow: u32, seedHigh: u32, step: u32): void {
+  const plates = load<u32>(program, 36);
+  for (let k: u32 = 0; k < plates; k++) {
+    fillBits(seedLow, seedHigh, BATCHES, step, 1, 1, word, 0, k);
+    const batches = <u64>load<u32>(<usize>load<u32>(program, 32) + <usize>k * 20, 4);
+    selectBatch(program, k, <i32>((<u64>load<u32>(word) * batches) >> 32));
+  }
 }
