@@ -4,7 +4,7 @@
 // Every lane's answer depends on that lane alone: a branch only skips work that no lane wants.
 
 import { add, div, lds, madd, mul, select, splat, sub } from "../lanes";
-import { polynomial10, polynomial12, polynomial8 } from "./polynomial";
+import { log1pParts, logLow, logParts, logPartsOf, polynomial10, polynomial12, polynomial8 } from "./parts";
 
 // lgamma(1 + t) = t (t - 1) (11/32 + P(t)/Q(t)) on [0, 2]: P, then Q.
 const LGAMMA = memory.data<f64>([
@@ -43,19 +43,12 @@ const TRIGAMMA_TAIL = memory.data<f64>([
   -0.25087243438892093, 1.095822063987615, -5.456571528818784, 25.845010018812395, -97.37254244918547,
   241.8158655323257, -286.2042797184495,
 ], 16);
-// log((1 + s)/(1 - s)) = 2s + s z P(z), z = s².
-const LOG = memory.data<f64>([
-  0.6666666666666666, 0.4000000000001274, 0.28571428564271756, 0.22222223736263255, 0.18181664101548065,
-  0.1539283626615405, 0.1310490759733502, 0.14684474488742896,
-], 16);
 const CONSTANTS = memory.data<f64>([
-  1.0, 0.5, 2.0, 3.0,
-  0.6931471804855391, 7.440617110012397e-11, // ln 2 in 33 bits, and the rest
-  0.9189385332046728, // log(2π)/2
-  0.34375, 0.59375, // what the rational fits leave out
-  0.46163214496836236, -1.5522348162858677e-17, // the root of digamma, less 1, in two parts
-  2.2250738585072014e-308, 1.7976931348623157e308,
-  4503599627371519.0, // 2^52 + 1023
+  1.0, 0.5, 2.0, 3.0, // 0, 8, 16, 24
+  0.9189385332046728, // 32: log(2π)/2
+  0.34375, 0.59375, // 40, 48: what the rational fits leave out
+  0.46163214496836236, -1.5522348162858677e-17, // 56, 64: the root of digamma, less 1, in two parts
+  2.2250738585072014e-308, 1.7976931348623157e308, // 72, 80
 ], 16);
 // @ts-ignore: decorator
 @inline function one(): v128 { return lds(CONSTANTS); }
@@ -69,35 +62,8 @@ const CONSTANTS = memory.data<f64>([
 /** Positive, normal and finite in both lanes. */
 // @ts-ignore: decorator
 @inline function ordinary(x: v128): bool {
-  return i64x2.all_true(v128.and(f64x2.ge(x, lds(CONSTANTS + 88)), f64x2.le(x, lds(CONSTANTS + 96))));
+  return i64x2.all_true(v128.and(f64x2.ge(x, lds(CONSTANTS + 72)), f64x2.le(x, lds(CONSTANTS + 80))));
 }
-
-/** What logParts leaves beside its answer. */
-let logLow: v128 = i64x2.splat(0);
-
-/**
- * log x as a double and a rest (in logLow), together good to about 2^-56, for positive normal x. With f = x/2^k - 1 and
- * s = f/(2 + f): log(1 + f) = f - (f²/2 - s (f²/2 + z P(z))), the first f of which is exact.
- */
-// @ts-ignore: decorator
-@inline function logParts(x: v128): v128 {
-  const biased = i64x2.add(x, i64x2.splat(0x0009_5f61_9980_c433)); // the exponent goes up at sqrt 2
-  const k = sub(v128.or(i64x2.shr_u(biased, 52), i64x2.splat(0x4330_0000_0000_0000)), lds(CONSTANTS + 104));
-  const m = i64x2.add(v128.and(biased, i64x2.splat(0x000f_ffff_ffff_ffff)), i64x2.splat(0x3fe6_a09e_667f_3bcd));
-  const f = sub(m, one());
-  const s = div(f, add(two(), f));
-  const z = mul(s, s);
-  const z2 = mul(z, z);
-  const h = mul(half(), mul(f, f));
-  const r = mul(s, madd(z, polynomial8(LOG, z, z2, mul(z2, z2)), h));
-  const k1 = mul(k, lds(CONSTANTS + 32));
-  const high = add(k1, f);
-  logLow = add(sub(f, sub(high, k1)), sub(mul(k, lds(CONSTANTS + 40)), sub(h, r)));
-  return high;
-}
-
-/** logParts where speed does not matter. */
-function logCall(x: v128): v128 { return logParts(x); }
 
 /** P/Q of a pair of eight-term tables. */
 // @ts-ignore: decorator
@@ -109,14 +75,14 @@ function logCall(x: v128): v128 { return logParts(x); }
 
 /** lgamma(1 + t), t in [0, 2], in full relative accuracy at both roots; t1 = t - 1. */
 function lgammaFit(t: v128, t1: v128): v128 {
-  return mul(mul(t, t1), add(lds(CONSTANTS + 56), ratio(LGAMMA, t)));
+  return mul(mul(t, t1), add(lds(CONSTANTS + 40), ratio(LGAMMA, t)));
 }
 
 /** digamma(1 + t), t in [0, 2]. */
 // @ts-ignore: decorator
 @inline function digammaFit(t: v128): v128 {
-  const fromRoot = sub(sub(t, lds(CONSTANTS + 72)), lds(CONSTANTS + 80));
-  return mul(fromRoot, add(lds(CONSTANTS + 64), ratio(DIGAMMA, t)));
+  const fromRoot = sub(sub(t, lds(CONSTANTS + 56)), lds(CONSTANTS + 64));
+  return mul(fromRoot, add(lds(CONSTANTS + 48), ratio(DIGAMMA, t)));
 }
 
 /** S(1/x²)/x of Stirling's series, x >= 3, from q = 1/x. */
@@ -134,7 +100,7 @@ function lgammaTail(x: v128, q: v128, high: v128, low: v128): v128 {
   const lHigh = v128.and(less, mask);
   const lLow = add(sub(less, lHigh), low);
   const rest = add(mul(sub(x, xHigh), lHigh), mul(x, lLow));
-  const small = add(sub(lds(CONSTANTS + 48), mul(half(), add(high, low))), stirling(q));
+  const small = add(sub(lds(CONSTANTS + 32), mul(half(), add(high, low))), stirling(q));
   return add(mul(xHigh, lHigh), add(rest, small));
 }
 
@@ -154,7 +120,7 @@ export let digammaBeside: v128 = i64x2.splat(0);
 function both(x: v128, wantLgamma: bool, wantDigamma: bool): v128 {
   const below = f64x2.lt(x, three());
   const q = div(one(), x);
-  const high = logParts(x);
+  const high = logPartsOf(x);
   const low = logLow;
   let l = high, d = high;
   if (v128.any_true(below)) {
@@ -204,7 +170,7 @@ function trigammaOrdinary(x: v128): v128 {
 
 /** log of a subnormal. */
 function logSubnormal(x: f64): f64 {
-  const high = lane0(logCall(splat(x * 18014398509481984.0)));
+  const high = lane0(logParts(splat(x * 18014398509481984.0)));
   return high + lane0(logLow) - 54.0 * 0.6931471805599453;
 }
 
@@ -254,16 +220,6 @@ export function lgammaDigamma(x: v128): v128 {
   return lgamma(x);
 }
 
-/** log(1 + h) as logParts gives a logarithm, h >= 0 and finite. */
-function log1pParts(h: v128): v128 {
-  const u = add(one(), h);
-  const v = sub(u, one());
-  const e = add(sub(one(), sub(u, v)), sub(h, v));
-  const high = logCall(u);
-  logLow = add(logLow, div(e, u));
-  return high;
-}
-
 /** lgamma(1 + x), accurate in x near 0; +∞ at -1, NaN below. */
 export function lgamma1p(x: v128): v128 {
   const u = add(one(), x);
@@ -273,14 +229,14 @@ export function lgamma1p(x: v128): v128 {
     // lgamma(1 + x) from 0 on, lgamma(2 + x) - log(1 + x) below.
     const negative = f64x2.lt(x, splat(0));
     const fit = lgammaFit(select(negative, u, x), select(negative, x, sub(x, one())));
-    const high = logCall(select(negative, u, one()));
+    const high = logParts(select(negative, u, one()));
     const low = add(logLow, div(sub(x, sub(u, one())), u));
     y = sub(sub(fit, v128.and(low, negative)), v128.and(high, negative));
     y = select(f64x2.gt(x, splat(-1)), add(y, splat(0)), select(f64x2.eq(x, splat(-1)), splat(Infinity), splat(NaN)));
   }
   if (v128.any_true(fromTwo)) {
     // What 1 + x lost to rounding comes back by the derivative, log(1 + x) in good enough approximation.
-    const high = logCall(u);
+    const high = logParts(u);
     const low = logLow;
     const lost = mul(sub(x, sub(u, one())), high);
     const tail = lgammaTail(u, div(one(), u), high, add(low, div(lost, u)));
@@ -301,7 +257,7 @@ export function lbeta(first: v128, second: v128): v128 {
   let y = a;
   if (v128.any_true(few)) y = sub(add(lgamma(a), lgamma(b)), lgamma(sum));
   if (!i64x2.all_true(few)) {
-    const highB = logCall(b);
+    const highB = logParts(b);
     const lowB = logLow;
     const high1 = log1pParts(div(a, b));
     const log1 = add(high1, logLow);
@@ -317,7 +273,7 @@ export function lbeta(first: v128, second: v128): v128 {
       // log(2π)/2 - (a - 1/2) log(1 + b/a) - b log(1 + a/b) - log(b)/2 + ...
       const high2 = log1pParts(div(b, a));
       const log2 = add(high2, logLow);
-      const small = add(sub(lds(CONSTANTS + 48), mul(half(), add(highB, lowB))), add(stirling(div(one(), a)), tail));
+      const small = add(sub(lds(CONSTANTS + 32), mul(half(), add(highB, lowB))), add(stirling(div(one(), a)), tail));
       far = select(many, sub(small, add(mul(sub(a, half()), log2), mul(b, log1))), far);
     }
     y = select(few, y, far);

@@ -90,10 +90,14 @@ def fit(f, lo, hi, n, m=0, weight=lambda x, f: abs(f), keep=2, density=24):
     for k in range(max(n, m) + 1):
         order += [k] * (k <= n) + [n + k] * (1 <= k <= m)
     c, exact = remez(points, n, m, {})
+    limit = exact + mpf(2) ** -54
     fixed = {}
     for k in order[:keep]:
         fixed[k] = mpf(float(c[k]))
-        c, _ = remez(points, n, m, fixed)
+        again, worst = remez(points, n, m, fixed)
+        if worst > 2 * limit:
+            break
+        c = again
     c = [mpf(float(v)) for v in c]
     p_c, q_c = c[: n + 1], [mpf(1)] + c[n + 1 :]
     worst = max(abs(polynomial(p_c, x) / polynomial(q_c, x) - v) / w for x, v, w in points)
@@ -103,7 +107,7 @@ def fit(f, lo, hi, n, m=0, weight=lambda x, f: abs(f), keep=2, density=24):
 # ---- the functions fitted: name -> (comment, thunk)
 
 from mpmath import (  # noqa: E402
-    atanh, digamma, euler, exp, findroot, log, loggamma, nstr, psi, sqrt, zeta,
+    atanh, digamma, erf, erfc, erfinv, euler, exp, expm1, findroot, log, loggamma, psi, sqrt,
 )
 
 TABLES = {}
@@ -198,13 +202,104 @@ def _():
     return fit(p, 0, (3 - 2 * sqrt(mpf(2))) ** 2, 7)
 
 
+def scaled_erfc(z):
+    """z exp(z^2) erfc(z)"""
+    if z < 25:
+        return z * exp(z * z) * erfc(z)
+    total, term, k = mpf(0), mpf(1), 0
+    while abs(term) > mpf(10) ** -70 and k < 300:
+        total += term
+        k += 1
+        term *= -(2 * k - 1) / (2 * z * z)
+    return total / sqrt(pi)
+
+
+def tail_fit(f, limit, c, k, low, degree):
+    """f(z) - c in t = (z - k)/(z + k) from z = low on."""
+
+    def g(t):
+        return (limit if t == 1 else f(k * (1 + t) / (1 - t))) - c
+
+    return fit(g, (mpf(low) - k) / (mpf(low) + k), 1, degree, 0, lambda t, f: f + c)
+
+
+@table("ERF")
+def _():
+    """erf(x) = x + x P(x^2), |x| <= 1"""
+    p = lambda y: erf(sqrt(y)) / sqrt(y) - 1 if y else 2 / sqrt(pi) - 1
+    return fit(p, 0, 1, 11, 0, lambda y, f: mpf(1) / 8)
+
+
+@table("ERFC_TAIL")
+def _():
+    """erfc(x) = exp(-x^2) (1/2 + P(t))/x, t = (x - 2)/(x + 2), x >= 3/4"""
+    return tail_fit(scaled_erfc, 1 / sqrt(pi), mpf(1) / 2, 2, "0.75", 23)
+
+
+@table("NDTR")
+def _():
+    """ndtr(x) = (1/2 + x/2) + x P(x^2), |x| <= 1"""
+    p = lambda y: (erf(sqrt(y / 2)) / sqrt(y) if y else sqrt(2 / pi)) / 2 - mpf(1) / 2
+    return fit(p, 0, 1, 9, 0)
+
+
+@table("NDTR_TAIL")
+def _():
+    """ndtr(-x) = exp(-x^2/2) (3/8 + P(t))/x, t = (x - 11/4)/(x + 11/4), x >= 7/8"""
+    f = lambda x: scaled_erfc(x / sqrt(mpf(2))) / sqrt(mpf(2))
+    return tail_fit(f, 1 / sqrt(2 * pi), mpf(3) / 8, mpf(11) / 4, "0.875", 23)
+
+
+@table("EXPM1")
+def _():
+    """exp(r) - 1 = r + r^2 P(r), |r| <= log(2)/2"""
+    p = lambda r: (expm1(r) - r) / (r * r) if r else mpf(1) / 2
+    return fit(p, -log(mpf(2)) / 2, log(mpf(2)) / 2, 9, 0, lambda r, f: 1 / (r * r + mpf(10) ** -3))
+
+
+def normal_quantile(p):
+    """The quantile of the normal distribution for small p, by Newton's iteration on log ndtr."""
+    if p > mpf(10) ** -8:
+        return -sqrt(mpf(2)) * erfinv(1 - 2 * p)
+    target = log(p)
+    x = sqrt(-2 * target - log(-4 * pi * target))
+    for _ in range(60):
+        h = scaled_erfc(x / sqrt(mpf(2))) / sqrt(mpf(2)) / x
+        step = (log(h) - x * x / 2 - target) * h * sqrt(2 * pi)
+        x += step
+        if abs(step) < mpf(10) ** -50:
+            return -x
+    raise ArithmeticError(p)
+
+
+@table("NDTRI")
+def _():
+    """ndtri(1/2 + q) = q (5/2 + P(w)/Q(w)), w = 9/64 - q^2, |q| <= 3/8"""
+    c = mpf(5) / 2
+
+    def g(w):
+        u = mpf(9) / 64 - w
+        return (sqrt(mpf(2)) * erfinv(2 * sqrt(u)) / sqrt(u) if u > mpf(10) ** -40 else sqrt(2 * pi)) - c
+
+    return fit(g, 0, mpf(9) / 64, 7, 7, lambda w, f: f + c)
+
+
+@table("NDTRI_TAIL")
+def _():
+    """ndtri(p) = -r - r P(s)/Q(s), r = sqrt(-log p), s = r - 23/16, p in 2^-1074..1/8"""
+    f = lambda s: -normal_quantile(exp(-((s + mpf(23) / 16) ** 2))) / (s + mpf(23) / 16) - 1
+    return fit(f, 0, mpf("25.86"), 11, 11, lambda s, f: f + 1, 2, 12)
+
+
 @table("CONSTANTS")
 def _():
     v0 = ROOT - 1
     hi = mpf(float(v0))
     ln2 = log(mpf(2))
     ln2_hi = mpf(int(ln2 * 2**33)) / 2**33
+    ln2_41 = mpf(int(ln2 * 2**41)) / 2**41
     for name, v in [
+        ("ln 2, 41 bits", ln2_41), ("its rest", ln2 - ln2_41), ("1/ln 2", 1 / ln2),
         ("digamma root - 1", hi), ("its rest", v0 - hi), ("ln 2, 33 bits", ln2_hi), ("its rest", ln2 - ln2_hi),
         ("log(2 pi)/2", log(2 * pi) / 2),
     ]:
