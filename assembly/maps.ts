@@ -8,7 +8,9 @@ import {
 } from "./math";
 import { Op } from "./opcodes";
 import { pow } from "./power";
-import { digamma, lbeta, lgamma, trigamma } from "./special";
+import {
+  digamma, erf, erfc, erfcx, lbeta, lgamma, lgamma1p, logNdtr, ndtr, ndtri, trigamma,
+} from "./special";
 import { cos, sin } from "./trigonometry";
 
 /** Bytes of n doubles in whole vectors. */
@@ -75,9 +77,16 @@ function call1(op: i32, n: i32, a: usize): void {
       case Op.Tanh: v = tanh(v); break;
       case Op.Sin: v = sin(v); break;
       case Op.Cos: v = cos(v); break;
+      case Op.Erf: v = erf(v); break;
+      case Op.Erfc: v = erfc(v); break;
+      case Op.Erfcx: v = erfcx(v); break;
+      case Op.Ndtr: v = ndtr(v); break;
+      case Op.LogNdtr: v = logNdtr(v); break;
+      case Op.Ndtri: v = ndtri(v); break;
       case Op.Lgamma: v = lgamma(v); break;
       case Op.Digamma: v = digamma(v); break;
       case Op.Trigamma: v = trigamma(v); break;
+      case Op.Lgamma1p: v = lgamma1p(v); break;
       default: unreachable();
     }
     st(p + y, v);

@@ -84,6 +84,8 @@ export const enum Op {
   Less = 105,
   /** a, b, c; out = a·b + c */
   MulAdd = 112,
+  /** in; out = lgamma(1 + in) */
+  Lgamma1p = 125,
 
   // ---- densities: assembly/density/. Inputs ; the log density, then a partial for each argument that has one.
   // `src/compile/densities.ts` says what the inputs are functions of; what is missing here is an addend there.

@@ -62,3 +62,64 @@ def special_log_add_exp(a, b):
     if b == -INF:
         return a + 0.0
     return None
+
+
+def lgamma1p(x):
+    if x == 0: return mp.mpf(0)
+    if x == -1: return mp.inf
+    with mp.workdps(mp.dps + int(max(0, -mp.log10(abs(x))))):
+        return mp.loggamma(1 + x)
+
+def erfcx(x):
+    if x < 30:
+        with mp.workdps(mp.dps + 20 + int(x * x / 2) if x > 0 else mp.dps):
+            return mp.exp(x * x) * mp.erfc(x)
+    total, term, k = mp.mpf(0), mp.mpf(1), 0
+    while abs(term) > mp.mpf(10) ** (-mp.dps - 5) and k < 800:
+        total += term
+        k += 1
+        term *= -(2 * k - 1) / (2 * x * x)
+    return total / (x * mp.sqrt(mp.pi))
+
+
+def ndtr(x):
+    return mp.erfc(-x / mp.sqrt(mp.mpf(2))) / 2
+
+
+def log_ndtr(x):
+    if x < 0:
+        z = -x / mp.sqrt(mp.mpf(2))
+        return -x * x / 2 + mp.log(erfcx(z) / 2)
+    return mp.log1p(-ndtr(-x))
+
+
+def ndtri(p):
+    """Newton's iteration on log ndtr."""
+    if p == mp.mpf(1) / 2:
+        return mp.mpf(0)
+    if p > mp.mpf(1) / 2:
+        return -ndtri(1 - p)
+    target = mp.log(p)
+    x = -mp.sqrt(mp.mpf(2)) * mp.erfinv(1 - 2 * p) if p > 1e-10 else -mp.sqrt(-2 * target - mp.log(-4 * mp.pi * target))
+    for _ in range(100):
+        h = erfcx(-x / mp.sqrt(mp.mpf(2))) / 2
+        step = (mp.log(h) - x * x / 2 - target) * h * mp.sqrt(2 * mp.pi)
+        x -= step
+        if abs(step) < abs(x) * mp.mpf(10) ** (10 - mp.dps):
+            return x
+    raise ArithmeticError(f"ndtri({p})")
+
+
+def log_beta(a, b):
+    if a <= 0 or b <= 0:
+        return mp.nan
+    low, high = min(a, b), max(a, b)
+    with mp.workdps(mp.dps + 10 + int(max(0, mp.log10(high)) + max(0, -mp.log10(low)))):
+        return mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+
+
+def special_log_beta(a, b):
+    low, high = min(a, b), max(a, b)
+    if math.isnan(a) or math.isnan(b) or low < 0 or (low == 0 and high == INF):
+        return NAN
+    return INF if low == 0 else -INF if high == INF else None
