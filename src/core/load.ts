@@ -12,12 +12,14 @@ export interface CoreExports {
   allocate(bytes: number): number;
   free(pointer: number): void;
   used(): number;
+  run(op: number, rows: number, n: number, a: number): void;
   evaluate(program: number): void;
   selectBatch(program: number, k: number, batch: number): void;
   drawBatches(program: number, seedLow: number, seedHigh: number, step: number): void;
   fillNormals: RandomFill;
   fillUniforms: RandomFill;
   fillBits: RandomFill;
+  sample(family: number, n: number, a: number, seedLow: number, seedHigh: number, stream: number): void;
   philoxBlock(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: number): void;
   adam(n: number, parameters: number, gradient: number, first: number, second: number, settings: number): void;
   klStandardNormal(

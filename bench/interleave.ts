@@ -1,0 +1,64 @@
+// Two ways to the same result, timed by benchmark.js in alternation: a cycle of one, a cycle of the other, the order turned round each
+// time, so that whatever else the machine does hits both. A cycle's figure is its fastest sample (what disturbs only ever adds
+// time); the answer is the median of the ratios of neighbouring cycles with their quartiles.
+
+import Benchmark from "benchmark";
+
+/** One side: a function, and what its work is divided by (steps or elements). */
+export interface Side {
+  readonly run: () => void;
+  readonly count: number;
+}
+
+export interface Comparison {
+  /** Seconds per unit of work, median over the cycles. */
+  readonly plain: number;
+  readonly engine: number;
+  /** plain / engine: median, quartiles, and the number of cycles. */
+  readonly ratio: number;
+  readonly low: number;
+  readonly high: number;
+  readonly rounds: number;
+}
+
+export function quantile(values: readonly number[], p: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = p * (sorted.length - 1);
+  const below = Math.floor(at);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (at - below) * (sorted[above]! - sorted[below]!);
+}
+
+/** One cycle: seconds per unit of the fastest sample. */
+function cycle(benchmark: Benchmark, side: Side): number {
+  benchmark.run();
+  if (benchmark.error) throw benchmark.error;
+  return Math.min(...benchmark.stats.sample) / side.count;
+}
+
+/** Runs a function for a while, so that the engine has compiled it as well as it will. */
+function warmUp(run: () => void, seconds: number): void {
+  const end = performance.now() + seconds * 1e3;
+  do run();
+  while (performance.now() < end);
+}
+
+export function compare(plain: Side, engine: Side, quick: boolean): Comparison {
+  const rounds = quick ? 5 : 15;
+  for (const side of [plain, engine]) warmUp(side.run, quick ? 0.3 : 0.6);
+  const options = { minTime: 0.015, maxTime: 0.08, minSamples: 4 };
+  const sides = [plain, engine].map((side) => ({ side, benchmark: new Benchmark(side.run, options), times: [0] }));
+  for (const s of sides) s.times.length = 0;
+  for (let k = 0; k < rounds; k++)
+    for (const s of k & 1 ? [...sides].reverse() : sides) s.times.push(cycle(s.benchmark, s.side));
+  const [a, b] = sides.map((s) => s.times) as [number[], number[]];
+  const ratios = a.map((t, k) => t / b[k]!);
+  return {
+    plain: quantile(a, 0.5),
+    engine: quantile(b, 0.5),
+    ratio: quantile(ratios, 0.5),
+    low: quantile(ratios, 0.25),
+    high: quantile(ratios, 0.75),
+    rounds,
+  };
+}

@@ -1,0 +1,90 @@
+// `npm run bench`: the engine beside a hand-written TypeScript version of the same work, for the workloads W1–W4 (steps of a fit) and W5
+// (single kernels), on the baseline and the relaxed build of the core. Each workload runs in a process of its own (child.ts);
+// here options are read and the table is printed.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import Benchmark from "benchmark";
+import type { Report, Row } from "./child.js";
+import { workloads } from "./data.js";
+import { table } from "./table.js";
+
+const usage = `npm run bench -- [options]
+  --only W1,W2    workloads: ${workloads.map((w) => w.name).join(", ")}, W5 or one kernel of it, as W5:exp
+  --build NAME    release, relaxed or both (default)
+  --quick         a third of the cycles
+  --json          one JSON document instead of the table
+`;
+
+const builds = ["release", "relaxed"] as const;
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string" },
+        build: { type: "string", default: "both" },
+        quick: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    const all = [...workloads.map((w) => w.name), "W5"];
+    const names = values.only?.split(",").map((s) => s.trim()) ?? all;
+    const unknown = names.find((name) => !all.includes(name.split(":")[0]!));
+    if (unknown !== undefined)
+      throw new RangeError(`--only: expected workloads of ${all.join(", ")}, got "${unknown}"`);
+    const chosen = builds.filter((b) => values.build === "both" || values.build === b);
+    if (!chosen.length) throw new RangeError(`--build: expected release, relaxed or both, got "${values.build}"`);
+    return { ...values, names, builds: chosen };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+function measure(name: string, build: string, quick: boolean): Report {
+  const child = fileURLToPath(new URL("child.ts", import.meta.url));
+  const args = [...process.execArgv, child, name, build, quick ? "quick" : "full"];
+  const { status, stdout, signal } = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`${name} on the ${build} build ended with ${signal ?? `exit code ${status}`}`);
+  return JSON.parse(stdout) as Report;
+}
+
+const { names, builds: chosen, quick, json, help } = options();
+if (help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const rows: Row[] = [];
+const notes: string[] = [];
+for (const name of names)
+  for (const build of chosen) {
+    const report = measure(name, build, quick);
+    rows.push(...report.rows);
+    if (report.skipped !== undefined) notes.push(`${name}, ${build}: skipped: ${report.skipped}`);
+  }
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+const machine = {
+  variational: version,
+  node: process.version,
+  v8: process.versions.v8,
+  benchmark: Benchmark.version,
+  processor: cpus()[0]?.model.trim() ?? "unknown",
+};
+if (json) process.stdout.write(`${JSON.stringify({ machine, rows, notes }, null, 2)}\n`);
+else {
+  process.stdout.write(
+    `variational ${machine.variational}, Node ${machine.node} (V8 ${machine.v8}), benchmark.js ${machine.benchmark}, ${machine.processor}\n\n${table(rows)}\n`,
+  );
+  for (const note of notes) process.stdout.write(`${note}\n`);
+}
