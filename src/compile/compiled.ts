@@ -9,7 +9,7 @@ import * as g from "./arithmetic.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
 import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
-import { constant, eventSize, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
+import { constant, eventSize, type Node, node, output, sumEvent, sumRows } from "./node.js";
 import { Store } from "./store.js";
 
 /** A latent of the model: its unconstrained coordinates and the value people know it by. */
@@ -96,7 +96,6 @@ export class CompiledModel implements Target {
   readonly batches: number;
   readonly #graph: ModelGraph;
   readonly #store = new Store();
-  readonly #plates: readonly Plate[];
   readonly #main: Lowered;
   readonly #mainDestinations: readonly Destination[];
   readonly #values: Lowered;
@@ -136,8 +135,8 @@ export class CompiledModel implements Target {
     this.#main = lower(all.slice(0, roots.length));
     this.#mainDestinations = destinations;
     this.#values = lower(all.slice(roots.length));
-    this.#plates = [...new Set([...this.#main.dynamic].map((n) => n.plate).filter((p) => p?.subsampled))] as Plate[];
-    this.batches = this.#plates.reduce((n, p) => n * p.batches, 1);
+    const visited = new Set(this.#main.segments.map((s) => s.plate));
+    this.batches = [...visited].reduce((n, p) => n * (p?.batches ?? 1), 1);
     try {
       this.#computeStatics([...new Set([...this.#main.statics, ...this.#values.statics])]);
     } catch (error) {
@@ -263,6 +262,15 @@ export class CompiledModel implements Target {
       values.roots.forEach((root, k) => {
         const site = this.sites[k]!;
         const m = eventSize(root.shape);
+        if (root.kind === "latent") {
+          // As it stands among the coordinates, also when its plate is visited in batches.
+          for (let s = 0; s < count; s++) {
+            const from = (start + s) * this.dimension + root.position;
+            const length = (root.plate?.size ?? 1) * m;
+            result.set(thetas.subarray(from, from + length), (start + s) * this.names.length + site.offset);
+          }
+          return;
+        }
         const order = root.plate ? this.#store.order(root.plate) : Int32Array.of(0);
         const view = f64(encoded.outputs[k]!, order.length * m * lanes);
         for (let at = 0; at < order.length; at++) {

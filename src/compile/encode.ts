@@ -156,12 +156,14 @@ class Encoder {
     }
     const rows = root.plate?.size ?? 1;
     const to = destination.kind === "logDensity" ? header[4]! : header[3]! + destination.position * this.#draws * 8;
-    const atEnd =
+    // An array of odd length is written with its spare: only the last double of an odd gradient has one.
+    const spare =
       destination.kind === "logDensity" ||
-      destination.position + rows * eventSize(root.shape) === this.options.dimension;
+      (destination.position + rows * eventSize(root.shape) === this.options.dimension &&
+        (this.options.dimension * this.#draws) % 2 === 1);
     const exact = ["sumRows", "matVecTransposed", "scatterAdd", "slice"].includes(root.kind);
-    const scheduled = dynamic && root.kind !== "broadcast" && root.kind !== "latent" && !this.#full.has(root);
-    if (scheduled && !root.plate?.subsampled && (exact || atEnd || (rows * w) % 2 === 0)) {
+    const scheduled = dynamic && !["broadcast", "latent", "matVec"].includes(root.kind) && !this.#full.has(root);
+    if (scheduled && !root.plate?.subsampled && (exact || spare || (rows * w) % 2 === 0)) {
       this.#full.set(root, { at: to, stride: root.plate ? w * 8 : 0 });
       return 0;
     }
@@ -357,7 +359,8 @@ class Encoder {
       case "scatterAdd": {
         const full = this.#fullOf(n);
         const m = width(x, S);
-        builder.zero(full.at, paddedRows(n.plate) * w);
+        // Not the padding: the array may be a part of the gradient.
+        builder.zero(full.at, (n.plate?.size ?? 1) * w);
         builder.emit(Op.ScatterAdd, m, [
           this.operand(builder, x),
           { at: this.#store.index(n.index!, x.plate!), stride: 4 },

@@ -40,7 +40,7 @@ export function rowOrder(plate: Plate): Int32Array {
 export class Store {
   readonly #scope = new Scope();
   readonly #rows = new Map<Node, number>();
-  readonly #tiles = new Map<Float64Array, number>();
+  readonly #tiles = new Map<Node, number>();
   readonly #indices = new Map<string, number>();
   readonly #numbers = new Map<unknown, number>();
   readonly #orders = new Map<Plate, Int32Array>();
@@ -84,7 +84,7 @@ export class Store {
   /** Address of a design matrix in tiles of eight rows, [tile][column][8], rows beyond the end zero. */
   tiles(n: Node): number {
     const plate = n.plate!;
-    let pointer = this.#tiles.get(n.values!);
+    let pointer = this.#tiles.get(n);
     if (pointer !== undefined) return pointer;
     const columns = eventSize(n.shape);
     const rows = paddedRows(plate);
@@ -97,7 +97,7 @@ export class Store {
       const base = (at >> 3) * 8 * columns + (at & 7);
       for (let j = 0; j < columns; j++) view[base + 8 * j] = n.values![row * columns + j]!;
     }
-    this.#tiles.set(n.values!, pointer);
+    this.#tiles.set(n, pointer);
     return pointer;
   }
 
