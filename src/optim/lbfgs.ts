@@ -30,8 +30,8 @@ export interface LbfgsOptions {
   readonly absoluteTolerance?: number | undefined;
   /** c2 of the strong Wolfe conditions; default 0.9. A tiny value makes the search exact. */
   readonly curvature?: number | undefined;
-  /** Length factor of the very first step along -gradient; by default the first step has length 1 at most. */
-  readonly firstStep?: number | undefined;
+  /** Greatest length of the very first step along -gradient, before the search; default 1. */
+  readonly firstLength?: number | undefined;
   /** Receives every accepted point, the start included. */
   readonly trajectory?: Trajectory | undefined;
   /** Name in progress reports; default "lbfgs". */
@@ -241,7 +241,7 @@ export function* lbfgs(objective: Objective, start: Float64Array, options: Lbfgs
     if (steps >= maxSteps) return result("maxSteps", "maxSteps");
     if (evaluations >= maxEvaluations) return result("maxSteps", "maxEvaluations");
 
-    const first = memory.count > 0 ? 1 : (options.firstStep ?? Math.min(1, 1 / norm(g)));
+    const first = memory.count > 0 ? 1 : Math.min(1, (options.firstLength ?? 1) / norm(g));
     let state = search.start(value, slope, first);
     let next = value;
     let triedStep = 0;
