@@ -1,0 +1,304 @@
+// What a fit answers with: draws of the approximation on the scale people read, their summary, and the verdict on the fit. Draws are
+// made once, when first asked for, from the seed of the fit; everything handed out is a copy. Nothing here needs the model's
+// data, only the target's map from the unconstrained scale.
+
+import { integer, knownOptions, rangeError, typeError } from "./errors.js";
+import type { Status } from "./optim/run.js";
+import { type Row, table } from "./posterior/table.js";
+import type { Site, Target } from "./target.js";
+
+/** What a posterior is made of. */
+export interface PosteriorParts {
+  readonly status: Status;
+  readonly message: string;
+  readonly elbo: number;
+  readonly elboStandardError: number;
+  /** Shape of the tail of the importance ratios; NaN when it was not computed. */
+  readonly khat: number;
+  /** ELBO of each step of the fit. */
+  readonly trace: Float64Array;
+  readonly gradients: number;
+  /** Draws on the unconstrained scale, [draw][dimension]: the same for the same arguments. Absent: there is no approximation. */
+  readonly sample?: ((draws: number) => Float64Array) | undefined;
+  /** How many draws are kept; default 4,000. */
+  readonly draws?: number | undefined;
+}
+
+export interface SummaryOptions {
+  /** Only these sites. */
+  readonly sites?: readonly string[];
+}
+
+/** A table: mean, standard deviation, quantiles and Monte Carlo standard error of every value. Prints well. */
+export class Summary {
+  constructor(
+    readonly rows: readonly Row[],
+    /** The sentence about the fit. */
+    readonly message: string,
+    private readonly note: string,
+  ) {}
+
+  /** The row of a value, by its full name ("alpha[3]"). */
+  row(name: string): Row {
+    const row = this.rows.find((r) => r.name === name);
+    if (!row) throw rangeError("summary.row(name)", "the name of a row", name);
+    return row;
+  }
+
+  /** The table as text, at most 80 columns wide and 60 rows long (the rest is counted), with the verdict below it. */
+  toString(limit = 60): string {
+    const shown = this.rows.slice(0, limit);
+    const more = this.rows.length - shown.length;
+    return [
+      table(shown),
+      ...(more > 0 ? [`… ${more} more row${more === 1 ? "" : "s"}`] : []),
+      "",
+      this.note,
+      ...wrap(this.message, 80),
+    ].join("\n");
+  }
+}
+
+/** Lines of at most `width` characters, broken at spaces. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return line ? [...lines, line] : lines;
+}
+
+const sizeOf = (site: Site): number => site.shape.reduce((a, b) => a * b, 1);
+
+/** Value at probability p of sorted values, between order statistics (Hyndman & Fan 1996, type 7). */
+function quantileOf(sorted: Float64Array, p: number): number {
+  const at = p * (sorted.length - 1);
+  const low = Math.floor(at);
+  const a = sorted[low]!;
+  const b = sorted[Math.min(low + 1, sorted.length - 1)]!;
+  return a === b ? a : a + (at - low) * (b - a);
+}
+
+export class Posterior {
+  readonly status: Status;
+  /** What happened, in a sentence or two. */
+  readonly message: string;
+  /** Estimated from fresh draws after the fit. */
+  readonly elbo: number;
+  readonly elboStandardError: number;
+  readonly khat: number;
+  readonly #parts: PosteriorParts;
+  readonly #target: Target;
+  /** [draw][value], filled when first asked for. */
+  #values: Float64Array | undefined;
+  #unconstrained: Float64Array | undefined;
+  #width = 0;
+  #sites: readonly Site[] | undefined;
+
+  constructor(target: Target, parts: PosteriorParts) {
+    this.#target = target;
+    this.#parts = parts;
+    this.status = parts.status;
+    this.message = parts.message;
+    this.elbo = parts.elbo;
+    this.elboStandardError = parts.elboStandardError;
+    this.khat = parts.khat;
+  }
+
+  /** Status and sentence in one record. */
+  get outcome(): { readonly status: Status; readonly message: string } {
+    return { status: this.status, message: this.message };
+  }
+
+  /** ELBO of every step of the fit, in order. */
+  get trace(): Float64Array {
+    return this.#parts.trace.slice();
+  }
+
+  /** Gradients of the log density that the fit used. */
+  get gradients(): number {
+    return this.#parts.gradients;
+  }
+
+  /** Number of draws kept. */
+  get size(): number {
+    return this.#parts.draws ?? 4000;
+  }
+
+  #make(): Float64Array {
+    if (this.#values) return this.#values;
+    const { sample } = this.#parts;
+    if (!sample) throw new Error(`the fit has no draws: ${this.message}`);
+    const draws = this.size;
+    const n = this.#target.dimension;
+    const unconstrained = sample(draws);
+    const theta = new Float64Array(n);
+    let values = unconstrained;
+    let width = n;
+    if (this.#target.constrain)
+      for (let d = 0; d < draws; d++) {
+        theta.set(unconstrained.subarray(d * n, (d + 1) * n));
+        const x = this.#target.constrain(theta);
+        if (d === 0) {
+          width = x.length;
+          values = new Float64Array(draws * width);
+        }
+        values.set(x, d * width);
+      }
+    this.#unconstrained = unconstrained;
+    this.#width = width;
+    this.#values = values;
+    return values;
+  }
+
+  #names(): readonly string[] | undefined {
+    return this.#target.names ?? (this.#target.constrain ? undefined : this.#target.unconstrainedNames);
+  }
+
+  /** The named parts of the posterior: latents and deterministic values. */
+  get sites(): readonly Site[] {
+    if (!this.#sites) {
+      const names = this.#names();
+      let count = this.#target.dimension;
+      if (!this.#target.sites && names) count = names.length;
+      else if (!this.#target.sites && this.#target.constrain) {
+        this.#make();
+        count = this.#width;
+      }
+      this.#sites =
+        this.#target.sites ??
+        Array.from({ length: count }, (_, offset) => ({
+          name: names?.[offset] ?? `theta[${offset}]`,
+          kind: "latent" as const,
+          offset,
+          shape: [],
+        }));
+    }
+    return this.#sites;
+  }
+
+  #site(label: string, name: string): Site {
+    if (typeof name !== "string") throw typeError(label, "the name of a site", name);
+    const site = this.sites.find((s) => s.name === name);
+    if (!site) {
+      const known = this.sites.map((s) => JSON.stringify(s.name));
+      const list = known.length > 12 ? `${known.slice(0, 12).join(", ")}, …` : known.join(", ");
+      throw rangeError(label, `one of ${list}`, name);
+    }
+    return site;
+  }
+
+  /** Draws of a site on the scale people read: [draw × size], row-major in the site's shape. */
+  draws(name: string): Float64Array {
+    const site = this.#site("posterior.draws(name)", name);
+    const values = this.#make();
+    const size = sizeOf(site);
+    const out = new Float64Array(this.size * size);
+    for (let d = 0; d < this.size; d++) {
+      const from = d * this.#width + site.offset;
+      out.set(values.subarray(from, from + size), d * size);
+    }
+    return out;
+  }
+
+  /** Draws on the unconstrained scale, [draw × dimension]. */
+  unconstrainedDraws(): Float64Array {
+    this.#make();
+    return this.#unconstrained!.slice();
+  }
+
+  /** Means of a site's values, row-major in its shape. */
+  mean(name: string): Float64Array {
+    return this.#perValue(this.#site("posterior.mean(name)", name), (row) => row.mean);
+  }
+
+  /** Standard deviations of a site's values. */
+  sd(name: string): Float64Array {
+    return this.#perValue(this.#site("posterior.sd(name)", name), (row) => row.sd);
+  }
+
+  /** Quantiles of a site's values: [value × probability]. */
+  quantiles(name: string, probabilities: readonly number[] = [0.05, 0.5, 0.95]): Float64Array {
+    const site = this.#site("posterior.quantiles(name)", name);
+    probabilities.forEach((p, k) => {
+      if (typeof p !== "number") throw typeError(`posterior.quantiles(probabilities)[${k}]`, "a number", p);
+      if (!(p >= 0 && p <= 1)) throw rangeError(`posterior.quantiles(probabilities)[${k}]`, "a number in 0..1", p);
+    });
+    const size = sizeOf(site);
+    const out = new Float64Array(size * probabilities.length);
+    for (let i = 0; i < size; i++) {
+      const sorted = this.#column(site.offset + i).sort();
+      probabilities.forEach((p, k) => {
+        out[i * probabilities.length + k] = quantileOf(sorted, p);
+      });
+    }
+    return out;
+  }
+
+  #column(at: number): Float64Array {
+    const values = this.#make();
+    return Float64Array.from({ length: this.size }, (_, d) => values[d * this.#width + at]!);
+  }
+
+  #perValue(site: Site, of: (row: Row) => number): Float64Array {
+    return Float64Array.from({ length: sizeOf(site) }, (_, i) => of(this.#row(site, i)));
+  }
+
+  #row(site: Site, i: number): Row {
+    const at = site.offset + i;
+    const column = this.#column(at);
+    let mean = 0;
+    let square = 0;
+    column.forEach((v, d) => {
+      const a = v - mean;
+      mean += a / (d + 1);
+      square += a * (v - mean);
+    });
+    const sd = Math.sqrt(square / Math.max(1, column.length - 1));
+    column.sort();
+    const name = this.#target.sites && this.#names()?.[at];
+    return {
+      name: name || (sizeOf(site) === 1 && site.shape.length === 0 ? site.name : `${site.name}[${indexOf(site, i)}]`),
+      mean,
+      sd,
+      q5: quantileOf(column, 0.05),
+      median: quantileOf(column, 0.5),
+      q95: quantileOf(column, 0.95),
+      error: sd / Math.sqrt(column.length),
+    };
+  }
+
+  /** Mean, standard deviation, quantiles and Monte Carlo standard error of every value; prints as a table. */
+  summary(options: SummaryOptions = {}): Summary {
+    knownOptions("posterior.summary(options)", options, ["sites"]);
+    const sites = options.sites
+      ? options.sites.map((name, k) => this.#site(`posterior.summary(options).sites[${k}]`, name))
+      : this.sites;
+    const rows = this.#parts.sample
+      ? sites.flatMap((site) => Array.from({ length: sizeOf(site) }, (_, i) => this.#row(site, i)))
+      : [];
+    const elbo = Number.isFinite(this.elbo) ? `${this.elbo.toFixed(2)} ± ${this.elboStandardError.toFixed(2)}` : "none";
+    const khat = Number.isNaN(this.khat) ? "" : `, k-hat ${Number.isFinite(this.khat) ? this.khat.toFixed(2) : "Inf"}`;
+    return new Summary(rows, this.message, `${this.status}: ELBO ${elbo}${khat}, ${this.size} draws`);
+  }
+}
+
+/** "2, 0" of the i-th value of a site. */
+function indexOf(site: Site, i: number): string {
+  const index: number[] = [];
+  let rest = i;
+  for (let k = site.shape.length - 1; k >= 0; k--) {
+    index.unshift(rest % site.shape[k]!);
+    rest = Math.floor(rest / site.shape[k]!);
+  }
+  return index.join(", ");
+}
+
+/** Checks the number of draws a posterior keeps. */
+export function posteriorDraws(label: string, value: unknown): number {
+  return integer(label, value, 1, 10_000_000);
+}

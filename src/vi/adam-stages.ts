@@ -1,0 +1,253 @@
+// Climbing by Adam with the step size chosen and lowered for the user (in the spirit of RAABBVI, Welandawe et al. 2022): short runs
+// on common random numbers pick the first rate; at each rate the ELBO climbs until it stalls (stopping.ts), then the iterates
+// of a further stretch are averaged, which takes out most of the noise of the rate; the mean is judged, and unless it is good enough the
+// next stage starts from it at a quarter of the rate. Steps with a value that is not finite are left out, counted and named.
+
+import { log } from "../linalg/elementary.js";
+import type { Run } from "../optim/run.js";
+import type { Target } from "../target.js";
+import { AdviState, type Entropy } from "./advi-state.js";
+import {
+  type AffineMap,
+  type FamilyName,
+  type Parameters,
+  packStrict,
+  standardParameters,
+  toGaussian,
+} from "./families.js";
+import type { Gaussian } from "./gaussian.js";
+import type { Full } from "./natural.js";
+import { adviStreams, type Session } from "./session.js";
+import { type Stall, stallInit, stallStep } from "./stopping.js";
+
+export interface StageOptions {
+  readonly family: FamilyName;
+  /** "auto": closed form in the first stage unless it begins near the optimum, sticking the landing after it. */
+  readonly entropy: Entropy | "auto";
+  /** Whether the start is believed to be near the optimum. */
+  readonly near: boolean;
+  readonly draws: number;
+  /** Steps of the whole fit after which no new stretch begins. */
+  readonly maxSteps: number;
+  /** Rates to choose from, largest first. */
+  readonly rates: readonly number[];
+  /** Stages at ever smaller rates; 1 keeps the first rate. */
+  readonly stages: number;
+  /** Square root of a covariance, row-major lower triangular, in whose coordinates the location moves; absent: the model's own. */
+  readonly root?: Float64Array | undefined;
+  /** Scales in whose units the location moves, where there is no root. */
+  readonly units?: Float64Array | undefined;
+  /** Judges the mean of a stage; true ends the climb. */
+  judge(q: Full): Run<boolean>;
+}
+
+export type StageEnd = "judged" | "stages" | "maxSteps" | "diverged" | "cancelled";
+
+export interface Climbed {
+  readonly q: Full;
+  readonly end: StageEnd;
+  readonly rate: number;
+  /** Adam steps, those of the choice of the rate apart. */
+  readonly steps: number;
+}
+
+const choosing = 30;
+const stretch = 10;
+const averaging = 150;
+const longestStage = 3000;
+const decay = 0.25;
+/** Milliseconds after which the event loop may want its turn. */
+const patience = 4;
+
+/** The coordinates of the optimiser and q in them. */
+function coordinates(q: Full, options: StageOptions): { map: AffineMap | undefined; parameters: Parameters } {
+  const n = q.mean.length;
+  const { root, units, family } = options;
+  const centre = q.mean;
+  const zero = new Float64Array(n);
+  const diagonalOf = (a: Float64Array): Float64Array => Float64Array.from({ length: n }, (_, i) => a[i * n + i]!);
+  if (family === "fullRank") {
+    const cholesky = q.kind === "dense" ? q.cholesky : undefined;
+    if (root && cholesky)
+      // q itself is the map, whatever root was given: it is standard normal there.
+      return {
+        map: { centre, diagonal: diagonalOf(cholesky), lower: packStrict(cholesky, n) },
+        parameters: standardParameters(n, family),
+      };
+    const scale = cholesky ? diagonalOf(cholesky) : (q as { scale: Float64Array }).scale;
+    const lower = cholesky ? packStrict(cholesky, n) : standardParameters(n, family).lower;
+    if (!units) return { map: undefined, parameters: { location: centre, logScale: scale.map(log), lower } };
+    let k = 0;
+    for (let i = 1; i < n; i++) for (let j = 0; j < i; j++, k++) lower[k] = lower[k]! / units[i]!;
+    return {
+      map: { centre, diagonal: units },
+      parameters: { location: zero, logScale: scale.map((s, i) => log(s / units[i]!)), lower },
+    };
+  }
+  const logScale = (q as { scale: Float64Array }).scale.map(log);
+  const lower = new Float64Array(0);
+  if (root)
+    return {
+      map: { centre, diagonal: diagonalOf(root), lower: packStrict(root, n) },
+      parameters: { location: zero, logScale, lower },
+    };
+  if (units) return { map: { centre, diagonal: units }, parameters: { location: zero, logScale, lower } };
+  return { map: undefined, parameters: { location: centre, logScale, lower } };
+}
+
+/** One ADVI state with its session: steps that report, are counted, and survive values that are not finite. */
+class Climber {
+  readonly state: AdviState;
+  map: AffineMap | undefined;
+  steps = 0;
+  failures = 0;
+
+  constructor(
+    readonly session: Session,
+    target: Target,
+    readonly options: StageOptions,
+  ) {
+    const { family, draws } = options;
+    const entropy = options.entropy !== "auto" ? options.entropy : options.near ? "stl" : "closedForm";
+    this.state = new AdviState(target, { family, entropy, draws, seed: session.seed, stream: adviStreams.step });
+  }
+
+  begin(q: Full): Parameters {
+    const { map, parameters } = coordinates(q, this.options);
+    this.map = map;
+    this.state.map = map;
+    this.state.parameters = parameters;
+    return parameters;
+  }
+
+  /** q now, or the mean of the iterates since the mean was reset. */
+  gaussian(parameters: Parameters): Full {
+    return toGaussian(this.options.family, parameters, this.map) as Gaussian as Full;
+  }
+
+  /** `count` steps; fewer when cancelled or when too many were not finite. The division into runs changes no number. */
+  *advance(count: number, stage: string, quiet: boolean): Run<Float64Array> {
+    const { session, state } = this;
+    const trace = new Float64Array(count);
+    let done = 0;
+    let failed = 0;
+    let run = 1;
+    while (done < count && failed < count + 10) {
+      const began = performance.now();
+      const part = state.run(Math.min(run, count - done));
+      trace.set(part, done);
+      done += part.length;
+      session.evaluator.gradients += part.length * this.options.draws;
+      if (!quiet) {
+        this.steps += part.length;
+        for (const elbo of part) session.record(elbo);
+      }
+      if (part.length === 0) {
+        failed++;
+        this.failures++;
+        session.refuse(state.failedPoint());
+        state.skip();
+      }
+      const spent = performance.now() - began;
+      run = spent < patience / 4 ? run * 4 : spent > patience ? Math.max(1, run >> 1) : run;
+      yield* session.turn(stage);
+      if (session.cancelled) break;
+    }
+    return trace.subarray(0, done);
+  }
+
+  /** The rate whose short run ends highest, with the parameters it ends at; undefined when none can run. */
+  *choose(start: Parameters): Run<{ rate: number; parameters: Parameters } | undefined> {
+    const { session, state, options } = this;
+    let best: { rate: number; parameters: Parameters; score: number } | undefined;
+    for (const rate of options.rates) {
+      state.parameters = start;
+      state.resetOptimizer(rate);
+      state.seek(adviStreams.rate, 0);
+      const trace = yield* this.advance(choosing, "step size", true);
+      if (session.cancelled) return undefined;
+      if (trace.length < choosing) continue;
+      const half = trace.subarray(choosing / 2);
+      const score = half.reduce((a, b) => a + b, 0) / half.length;
+      if (!best || score > best.score) best = { rate, parameters: state.parameters, score };
+    }
+    state.seek(adviStreams.step, 0);
+    if (best) session.record(best.score);
+    return best;
+  }
+
+  /** Climbs at the present rate until the ELBO stalls or step `last` is reached. False: too many steps were not finite, or it was cancelled. */
+  *climb(stall: Stall, last: number): Run<boolean> {
+    const { session } = this;
+    for (let k = 0; k < longestStage && session.steps < last; k += stretch) {
+      const count = Math.min(stretch, last - session.steps);
+      const trace = yield* this.advance(count, "climb", false);
+      if (trace.length < count) return false;
+      for (const elbo of trace) if (stallStep(stall, elbo)) return true;
+    }
+    return true;
+  }
+}
+
+/** Climbs from q, stage by stage. */
+export function* adamStages(session: Session, start: Full, options: StageOptions): Run<Climbed> {
+  const climber = new Climber(session, session.target, options);
+  const { state } = climber;
+  let q = start;
+  let rate = options.rates[0]!;
+  const window = Math.min(averaging, Math.ceil(options.maxSteps / 4));
+  const ended = (end: StageEnd): Climbed => ({ q, end, rate, steps: climber.steps });
+  try {
+    let parameters = climber.begin(q);
+    if (options.rates.length > 1) {
+      let choice = yield* climber.choose(parameters);
+      // Nowhere to go with this q: a narrower one may still lie within the support.
+      for (let k = 0; k < 4 && !choice && !session.cancelled; k++) {
+        parameters = { ...parameters, logScale: parameters.logScale.map((w) => w - 2) };
+        choice = yield* climber.choose(parameters);
+      }
+      if (session.cancelled) return ended("cancelled");
+      if (!choice) return ended("diverged");
+      rate = choice.rate;
+      parameters = choice.parameters;
+      state.parameters = parameters;
+      q = climber.gaussian(parameters);
+    }
+    let restarts = 0;
+    for (let stage = 0; stage < options.stages; ) {
+      state.resetOptimizer(rate);
+      let whole = yield* climber.climb(stallInit({ tolerance: 0.01 }), options.maxSteps - window);
+      if (session.cancelled) {
+        q = climber.gaussian(state.parameters);
+        return ended("cancelled");
+      }
+      if (whole) {
+        const count = Math.max(1, Math.min(window, options.maxSteps - session.steps));
+        state.resetAverage();
+        whole = (yield* climber.advance(count, "average", false)).length === count;
+        if (session.cancelled) {
+          q = climber.gaussian(state.average);
+          return ended("cancelled");
+        }
+      }
+      if (!whole) {
+        // Back to where the stage began, with smaller steps.
+        if (++restarts > 4) return ended("diverged");
+        rate *= 0.1;
+        climber.begin(q);
+        continue;
+      }
+      q = climber.gaussian(state.average);
+      if (yield* options.judge(q)) return ended("judged");
+      if (session.cancelled) return ended("cancelled");
+      if (session.steps >= options.maxSteps) return ended("maxSteps");
+      stage++;
+      if (options.entropy === "auto") state.entropy = "stl";
+      rate *= decay;
+      climber.begin(q);
+    }
+    return ended("stages");
+  } finally {
+    climber.state.dispose();
+  }
+}

@@ -1,0 +1,279 @@
+// Automatic differentiation variational inference for a Target, from nothing to a checked answer: a start on L-BFGS's path, natural
+// gradients where the dimension allows them, Adam where they do not suffice or are not wanted, and a judgement of the result on
+// fresh draws by two witnesses that the ELBO itself is not: how far the location and scales still want to move (regression.ts),
+// and whether importance weighting agrees with the answer (k-hat, and the shift of means and standard deviations it asks for).
+
+import { estimateElbo } from "../diagnostics/evidence.js";
+import { type Psis, psis } from "../diagnostics/psis.js";
+import type { Run, Status } from "../optim/run.js";
+import type { Target } from "../target.js";
+import { adamStages, type StageEnd } from "./adam-stages.js";
+import type { Entropy } from "./advi-state.js";
+import type { FamilyName } from "./families.js";
+import { type Gaussian, logDensityOfNormals } from "./gaussian.js";
+import { fromPath, fromPoint, type Initial, startingPoint } from "./initial.js";
+import { assessment, type Full, naturalClimb, naturalCorrection, targetRoot } from "./natural.js";
+import type { Check, Outcome } from "./outcome.js";
+import { type Assessment, antitheticNormals, assessDiagonal, evaluateBatch, regress } from "./regression.js";
+import { sentence } from "./report.js";
+import { adviStreams, Session } from "./session.js";
+import { type Shift, shiftByWeights } from "./witness.js";
+
+export interface AdviOptions {
+  readonly family: FamilyName;
+  readonly entropy: Entropy | "auto";
+  /** Draws per Adam step, 1 or even. */
+  readonly draws: number;
+  readonly maxSteps: number;
+  readonly seed: number;
+  /** A fixed rate for Adam; absent: chosen and lowered. */
+  readonly stepSize?: number | undefined;
+  /** Start of the location, on the unconstrained scale. */
+  readonly init?: Float64Array | undefined;
+  /** Whether to search for a start and climb by natural gradients before Adam. */
+  readonly warmUp: boolean;
+  /** Draws of the final check. */
+  readonly checkDraws: number;
+}
+
+export interface AdviResult extends Outcome<Gaussian> {
+  readonly family: FamilyName;
+  /** ELBO of every step. */
+  readonly trace: Float64Array;
+  readonly steps: number;
+  /** Adam's last rate; undefined when the natural gradients sufficed. */
+  readonly stepSize: number | undefined;
+  /** How far from the optimum of the family, as far as it could be judged. */
+  readonly assessment: Assessment | undefined;
+  /** What importance weighting would change. */
+  readonly shift: Shift | undefined;
+  /** Steps and batches left out or shortened because a value was not finite, and the sites that were blamed. */
+  readonly refused: number;
+  readonly blamed: ReadonlyMap<string, number>;
+}
+
+/** Up to this dimension gradients are regressed on draws. */
+export const regressionLimit = 160;
+
+/** An answer is at the optimum of its family when no location wants to move by more, no scale to change by more. */
+export const tolerance = 0.05;
+/** The standard errors within which that must be known. */
+const certainty = 0.025;
+
+const rates = { cold: [1, 0.3, 0.1, 0.03, 0.01, 0.003], warm: [0.1, 0.03, 0.01] } as const;
+
+const dense = (q: Full): Full => {
+  if (q.kind === "dense") return q;
+  const n = q.mean.length;
+  const cholesky = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) cholesky[i * n + i] = q.scale[i]!;
+  return { kind: "dense", mean: q.mean, cholesky };
+};
+
+/** Whether the assessment says "at the optimum". */
+export function atOptimum(a: Assessment): boolean {
+  return (
+    a.location <= tolerance + 2 * Math.min(a.locationError, certainty) &&
+    a.scale <= tolerance + 2 * Math.min(a.scaleError, certainty) &&
+    a.locationError <= tolerance &&
+    a.scaleError <= tolerance
+  );
+}
+
+/** Judges and corrects answers on fresh draws. */
+class Judge {
+  last: Assessment | undefined;
+  q: Full;
+  #round = 0;
+
+  constructor(
+    readonly session: Session,
+    q: Full,
+  ) {
+    this.q = q;
+  }
+
+  /** Whether q is at the optimum of its family. More draws are taken while the answer hangs on them. */
+  *judge(q: Full): Run<boolean> {
+    const { session } = this;
+    const n = session.dimension;
+    this.q = q;
+    for (let draws = Math.max(512, 4 * n); ; draws *= 4) {
+      const normals = antitheticNormals(session.normals, draws, n, adviStreams.assess, this.#round++);
+      const batch = yield* evaluateBatch(session, q, normals, "assess");
+      if (batch.failed >= 0) return false;
+      let a: Assessment | undefined;
+      if (n <= regressionLimit) {
+        const r = regress(q, batch);
+        a = r && assessment(q, r);
+      } else a = assessDiagonal(q, batch);
+      this.last = a;
+      if (!a) return false;
+      if (atOptimum(a) && a.locationError <= certainty && a.scaleError <= certainty) return true;
+      const doubtful = a.locationError > certainty || a.scaleError > certainty;
+      if (!doubtful || draws * 4 > 2048) return atOptimum(a);
+    }
+  }
+
+  /** Rounds of judgement, each followed by a natural-gradient step on its own draws while one helps. */
+  *refine(start: Full, rounds: number): Run<boolean> {
+    const { session } = this;
+    const n = session.dimension;
+    this.q = start;
+    let draws = Math.max(512, 4 * n);
+    for (let k = 0; k < rounds && !session.cancelled; k++) {
+      if (yield* this.judge(this.q)) return true;
+      const normals = antitheticNormals(session.normals, draws, n, adviStreams.assess, this.#round++);
+      const batch = yield* evaluateBatch(session, this.q, normals, "refine");
+      const r = batch.failed < 0 ? regress(this.q, batch) : undefined;
+      if (!r || session.cancelled) return false;
+      const better = yield* naturalCorrection(session, this.q, batch, r);
+      if (!better) return false;
+      this.q = better.q;
+      draws = Math.min(2048, draws * 2);
+    }
+    return false;
+  }
+}
+
+/** Runs ADVI. */
+export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> {
+  const session = new Session(target, options.seed);
+  const { family } = options;
+  const n = target.dimension;
+  const start = startingPoint(session, options.init);
+  if (!start) {
+    session.refuse(options.init ?? new Float64Array(n));
+    return finished(session, options, undefined, "noStart");
+  }
+  const regressable = n <= regressionLimit;
+  const asFamily = (q: Full): Full => (family === "fullRank" ? dense(q) : q);
+  let end: End = "stages";
+  let near = false;
+  let rate: number | undefined;
+  let judge: Judge;
+  let root: Float64Array | undefined;
+  let units: Float64Array | undefined;
+
+  if (options.warmUp) {
+    const search = { stream: adviStreams.initial, draws: 16, candidates: 12, maxSteps: 200 };
+    const initial = yield* fromPath(session, start, search);
+    judge = new Judge(session, asFamily(initial.q));
+    units = initial.q.scale;
+    if (session.cancelled) return yield* checked(session, options, judge, "cancelled", rate);
+    if (regressable) {
+      const climb = { maxSteps: 40, draws: Math.max(64, 4 * n), stream: adviStreams.climb, tolerance: 0.05 };
+      const from = function* (i: Initial) {
+        return yield* naturalClimb(session, asFamily(i.q), climb);
+      };
+      let best = yield* from(initial);
+      judge.q = best.q;
+      if (!session.cancelled && !(best.settled && best.regression && best.regression.roughness < 0.1)) {
+        // A hard density, or a path that led astray (into the neck of a funnel): try from the start itself.
+        const other = yield* from(yield* fromPoint(session, start, search));
+        if (other.batch.elbo > best.batch.elbo) best = other;
+        judge.q = best.q;
+      }
+      if (session.cancelled) return yield* checked(session, options, judge, "cancelled", rate);
+      if (yield* judge.refine(best.q, 4)) end = "judged";
+      root = best.regression && targetRoot(best.q, best.regression);
+      near = true;
+    }
+  } else {
+    judge = new Judge(session, asFamily({ kind: "diagonal", mean: start, scale: new Float64Array(n).fill(1) }));
+  }
+  if (end !== "judged" && !session.cancelled) {
+    const fixed = options.stepSize;
+    const climbed = yield* adamStages(session, judge.q, {
+      family,
+      entropy: options.entropy,
+      near,
+      draws: options.draws,
+      maxSteps: options.maxSteps,
+      rates: fixed !== undefined ? [fixed] : near ? rates.warm : rates.cold,
+      stages: fixed !== undefined ? 1 : 6,
+      root,
+      units: root ? undefined : units,
+      judge: (q) => judge.judge(q),
+    });
+    judge.q = climbed.q;
+    rate = climbed.rate;
+    end = climbed.end;
+  }
+  if (session.cancelled) end = "cancelled";
+  return yield* checked(session, options, judge, end, rate);
+}
+
+export type End = StageEnd | "noStart";
+
+/** The final check on fresh independent draws, and the verdict. */
+function* checked(
+  session: Session,
+  options: AdviOptions,
+  judge: Judge,
+  end: End,
+  rate: number | undefined,
+): Run<AdviResult> {
+  const q: Gaussian = judge.q;
+  const n = session.dimension;
+  // Cancelled: a rough check only, and no further turns, or it would be cancelled as well.
+  const draws = end === "cancelled" ? 256 : options.checkDraws;
+  session.cancelled = false;
+  const normals = new Float64Array(draws * n);
+  session.normals.fill(normals, adviStreams.check, 0);
+  const gradients = session.evaluator.gradients;
+  const run = evaluateBatch(session, q, normals, "check", true);
+  let step = run.next();
+  while (!step.done) {
+    const stop = end === "cancelled" ? false : yield step.value;
+    if (stop === true) return yield* checked(session, options, judge, "cancelled", rate);
+    step = run.next(false);
+  }
+  const batch = step.value;
+  session.evaluator.gradients = gradients;
+  const logRatios = new Float64Array(draws);
+  logDensityOfNormals(q, draws, normals, logRatios);
+  for (let d = 0; d < draws; d++) logRatios[d] = batch.values[d]! - logRatios[d]!;
+  const weights: Psis = psis(logRatios);
+  const check: Check = {
+    draws,
+    points: batch.points,
+    logDensities: batch.values,
+    logRatios,
+    elbo: estimateElbo(logRatios),
+    psis: weights,
+  };
+  const shift = batch.failed < 0 ? shiftByWeights(session.target, check) : undefined;
+  return finished(session, options, q, end, judge.last, check, shift, rate);
+}
+
+function finished(
+  session: Session,
+  options: AdviOptions,
+  approximation: Gaussian | undefined,
+  end: End,
+  assessment?: Assessment,
+  check?: Check,
+  shift?: Shift,
+  stepSize?: number,
+): AdviResult {
+  const facts = { end, check, shift, assessment, session, options };
+  const { status, message }: { status: Status; message: string } = sentence(facts);
+  return {
+    status,
+    message,
+    approximation,
+    elbo: check?.elbo.value ?? -Infinity,
+    elboStandardError: check?.elbo.error ?? Infinity,
+    gradients: session.evaluator.gradients,
+    check,
+    family: options.family,
+    trace: session.trace,
+    steps: session.steps,
+    stepSize,
+    assessment,
+    shift,
+    refused: session.refused,
+    blamed: session.blamed,
+  };
+}

@@ -1,0 +1,158 @@
+// `fitTarget`: a log density in, a posterior out. Options are checked here, once; the algorithm runs in slices, so that a page stays
+// responsive and an AbortSignal is heard; what comes back is always a Posterior with a verdict, never an exception for a numerical
+// reason.
+
+import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
+import { finish, finishInSlices, type Progress } from "../optim/run.js";
+import { Posterior, posteriorDraws } from "../posterior.js";
+import { checkTarget, type Target } from "../target.js";
+import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
+import { type Entropy, entropies } from "./advi-state.js";
+import { coreNormals } from "./core-normals.js";
+import type { FamilyName } from "./families.js";
+import { drawsFromNormals } from "./gaussian.js";
+import { adviStreams } from "./session.js";
+
+export interface FitOptions {
+  /** The approximating family; by default full-rank up to 128 dimensions, mean-field beyond. */
+  readonly family?: FamilyName | undefined;
+  /** Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. */
+  readonly entropy?: Entropy | undefined;
+  /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
+  readonly draws?: number | undefined;
+  /** Steps after which the fit ends unconverged; default 10,000. */
+  readonly maxSteps?: number | undefined;
+  /** An integer; the same seed gives the same bits. Default 0. */
+  readonly seed?: number | undefined;
+  /** A fixed step size for Adam; by default it is chosen and lowered. */
+  readonly stepSize?: number | undefined;
+  /** Where to start, on the unconstrained scale. */
+  readonly init?: ArrayLike<number> | undefined;
+  /** Search for a start and climb by natural gradients before Adam; default true. Without, q starts as N(init, I). */
+  readonly warmUp?: boolean | undefined;
+  /** Draws that the final ELBO and k-hat are estimated from; default 2,048. */
+  readonly checkDraws?: number | undefined;
+  /** Draws that the posterior keeps; default 4,000. */
+  readonly posteriorDraws?: number | undefined;
+  /** Aborting it ends the fit with the best state so far and status "cancelled". */
+  readonly signal?: AbortSignal | undefined;
+  /** Called at most every 50 ms. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export const fitOptionNames = [
+  "family",
+  "entropy",
+  "draws",
+  "maxSteps",
+  "seed",
+  "stepSize",
+  "init",
+  "warmUp",
+  "checkDraws",
+  "posteriorDraws",
+  "signal",
+  "onProgress",
+] as const;
+
+/** Largest dimension for which the full covariance is the default. */
+const fullRankLimit = 128;
+
+interface Checked {
+  readonly advi: AdviOptions;
+  readonly posteriorDraws: number | undefined;
+}
+
+/** All options with their defaults, or the error that says what is wrong with them. */
+export function checkFitOptions(label: string, target: Target, options: FitOptions): Checked {
+  knownOptions(label, options, fitOptionNames);
+  const name = (key: keyof FitOptions): string => `${label}.${key}`;
+  const { dimension } = target;
+  const draws = integer(name("draws"), options.draws ?? 16, 1, 1024);
+  if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
+  const warmUp: unknown = options.warmUp ?? true;
+  if (typeof warmUp !== "boolean") throw typeError(name("warmUp"), "true or false", warmUp);
+  let init: Float64Array | undefined;
+  if (options.init !== undefined) {
+    const given: unknown = options.init;
+    if (!Array.isArray(given) && !ArrayBuffer.isView(given))
+      throw typeError(name("init"), `${dimension} numbers`, given);
+    init = Float64Array.from(given as ArrayLike<number>);
+    if (init.length !== dimension) throw rangeError(name("init"), `${dimension} numbers`, given);
+    init.forEach((v, i) => {
+      if (!Number.isFinite(v)) throw rangeError(`${name("init")}[${i}]`, "a finite number", v);
+    });
+  }
+  const signal: unknown = options.signal;
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw typeError(name("signal"), "an AbortSignal", signal);
+  const onProgress: unknown = options.onProgress;
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    throw typeError(name("onProgress"), "a function", onProgress);
+  return {
+    advi: {
+      family:
+        options.family === undefined
+          ? dimension <= fullRankLimit
+            ? "fullRank"
+            : "meanField"
+          : oneOf(name("family"), options.family, ["meanField", "fullRank"]),
+      entropy: options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, entropies),
+      draws,
+      maxSteps: integer(name("maxSteps"), options.maxSteps ?? 10_000, 1),
+      seed: integer(name("seed"), options.seed ?? 0, 0),
+      stepSize: options.stepSize === undefined ? undefined : positiveNumber(name("stepSize"), options.stepSize),
+      init,
+      warmUp,
+      checkDraws: integer(name("checkDraws"), options.checkDraws ?? 2048, 64, 1_000_000),
+    },
+    posteriorDraws:
+      options.posteriorDraws === undefined ? undefined : posteriorDraws(name("posteriorDraws"), options.posteriorDraws),
+  };
+}
+
+/** A fitted approximation: a posterior with what the fit has to say about itself. */
+export class Fit extends Posterior {
+  constructor(
+    target: Target,
+    /** The approximation on the unconstrained scale, and the record of the fit. */
+    readonly result: AdviResult,
+    seed: number,
+    draws: number | undefined,
+  ) {
+    const q = result.approximation;
+    super(target, {
+      status: result.status,
+      message: result.message,
+      elbo: result.elbo,
+      elboStandardError: result.elboStandardError,
+      khat: result.check?.psis.khat ?? Number.NaN,
+      trace: result.trace,
+      gradients: result.gradients,
+      draws,
+      sample:
+        q &&
+        ((count) => {
+          const points = new Float64Array(count * target.dimension);
+          coreNormals(seed).fill(points, adviStreams.posterior, 0);
+          drawsFromNormals(q, count, points, points);
+          return points;
+        }),
+    });
+  }
+}
+
+/** Fits a log density. */
+export async function fitTarget(target: Target, options: FitOptions = {}): Promise<Fit> {
+  checkTarget("target", target);
+  const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
+  const result = await finishInSlices(adviFit(target, advi), options);
+  return new Fit(target, result, advi.seed, draws);
+}
+
+/** The same without giving up the thread: for scripts, workers and tests. */
+export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
+  checkTarget("target", target);
+  const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
+  return new Fit(target, finish(adviFit(target, advi), options), advi.seed, draws);
+}

@@ -1,0 +1,107 @@
+// The verdict on a fit by ADVI, in the words a statistician would use: what was done, what is wrong, what to try next.
+
+import { khatThreshold } from "../diagnostics/psis.js";
+import type { Status } from "../optim/run.js";
+import type { AdviOptions, End } from "./advi.js";
+import type { Check } from "./outcome.js";
+import type { Assessment } from "./regression.js";
+import type { Session } from "./session.js";
+import { disagrees, type Shift } from "./witness.js";
+
+export interface Facts {
+  readonly end: End;
+  readonly check: Check | undefined;
+  readonly shift: Shift | undefined;
+  readonly assessment: Assessment | undefined;
+  readonly session: Session;
+  readonly options: AdviOptions;
+}
+
+const familyName = { meanField: "mean-field Gaussian", fullRank: "full-rank Gaussian" } as const;
+const percent = (x: number): string => `${(100 * x).toFixed(x < 0.1 ? 1 : 0)} %`;
+
+/** "at x, y and z" for the sites that were blamed most. */
+function places(blamed: ReadonlyMap<string, number>): string {
+  const names = [...blamed].sort((a, b) => b[1] - a[1]).map(([name]) => `"${name}"`);
+  if (names.length === 0) return "";
+  const shown = names.slice(0, 3);
+  const list = shown.length === 1 ? shown[0] : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+  return ` at ${list}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
+}
+
+/** Status and sentences for the facts of a fit. */
+export function sentence(facts: Facts): { status: Status; message: string } {
+  const { end, check, shift, assessment, session, options } = facts;
+  const family = familyName[options.family];
+  const where = places(session.blamed);
+  const steps = `${session.steps} steps`;
+  if (end === "noStart")
+    return {
+      status: "diverged",
+      message: options.init
+        ? `The log density or its gradient is not finite at the given start${where}.`
+        : `No start was found: the log density or its gradient was not finite${where} at the origin and at 100 random points. Give init, or check the data and the priors.`,
+    };
+  if (end === "cancelled")
+    return { status: "cancelled", message: `Cancelled after ${steps}; this is the best approximation until then.` };
+  const bad = check ? check.logRatios.reduce((k, v) => k + (Number.isFinite(v) ? 0 : 1), 0) : 0;
+  if (end === "diverged" || !check)
+    return {
+      status: "diverged",
+      message: `The fit broke off after ${steps}: the log density or its gradient kept being not finite${where}, also at smaller steps. The last good state is kept.`,
+    };
+  if (bad > 0)
+    return {
+      status: "diverged",
+      message: `The log density is not finite${where} at ${bad} of ${check.draws} draws of the ${family}: it reaches outside the support, or the posterior is not proper.`,
+    };
+  const k = check.psis;
+  const khat = `k-hat ${k.khat === Infinity ? "infinite" : k.khat.toFixed(2)}`;
+  if (end !== "judged") {
+    const off =
+      assessment && Number.isFinite(assessment.location)
+        ? ` By the last estimate a location is ${assessment.location.toFixed(2)} standard deviations and a scale ${percent(assessment.scale)} from the optimum.`
+        : "";
+    return end === "maxSteps"
+      ? {
+          status: "maxSteps",
+          message: `Not converged within maxSteps (${steps}).${off} Allow more steps, or rescale or reparametrise the model.`,
+        }
+      : {
+          status: options.stepSize !== undefined ? "maxSteps" : "rejected",
+          message:
+            options.stepSize !== undefined
+              ? `The ELBO stalled at the fixed step size ${options.stepSize} short of its optimum (${steps}).${off} A smaller step size, or none given, goes on from there.`
+              : `The ELBO of the ${family} stopped rising after ${steps}, but its optimum could not be confirmed.${off} The posterior is far from Gaussian on the unconstrained scale: reparametrise the model.`,
+        };
+  }
+  const advice =
+    options.family === "meanField"
+      ? 'Try family: "fullRank", or reparametrise.'
+      : "Reparametrise the model (non-centred, other scales), or use a richer family.";
+  const optimum = `The ELBO of the ${family} is at its optimum (${steps})`;
+  if (!(k.khat <= khatThreshold(check.draws)))
+    return {
+      status: "rejected",
+      message: `${optimum}, but the posterior is not of this form: ${khat} is above ${k.threshold.toFixed(2)}, so that the approximation misses part of it. ${advice}`,
+    };
+  if (shift && disagrees(shift)) {
+    const ratio = shift.scaleRatio;
+    const what =
+      shift.location > 0.2 + 2 * shift.error
+        ? `would move the mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
+        : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)}`;
+    return {
+      status: "rejected",
+      message: `${optimum}, but importance weighting (${khat}) ${what}. ${advice}`,
+    };
+  }
+  const skipped =
+    session.refused > 0
+      ? ` ${session.refused} evaluation${session.refused === 1 ? " was" : "s were"} not finite${where} and left out.`
+      : "";
+  return {
+    status: "converged",
+    message: `${optimum}, and importance weighting agrees with it (${khat}).${skipped}`,
+  };
+}

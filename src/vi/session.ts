@@ -1,0 +1,70 @@
+// What the stages of one fit share: the target with its count of gradients, the random numbers, the trace, the notes about what was
+// not finite, and the point between steps where a fit can be cancelled and the event loop gets its turn.
+
+import type { Progress, Run } from "../optim/run.js";
+import type { Target } from "../target.js";
+import { coreNormals } from "./core-normals.js";
+import type { NormalSource } from "./draws.js";
+import { Evaluator } from "./evaluate.js";
+
+/** Streams of random numbers of a fit by ADVI; `streams` of outcome.ts holds those of the other algorithms. */
+export const adviStreams = { initial: 16, climb: 17, assess: 18, rate: 19, step: 20, check: 21, posterior: 22 } as const;
+
+/** Draws evaluated between two chances to stop. */
+export const slice = 16;
+
+export class Session {
+  readonly evaluator: Evaluator;
+  readonly normals: NormalSource;
+  cancelled = false;
+  /** Batches and steps that were left out or shortened because something was not finite. */
+  refused = 0;
+  /** The last ELBO known. */
+  elbo = -Infinity;
+  /** Steps of every kind that have been taken. */
+  steps = 0;
+  /** Sites whose terms were not finite, with how often. */
+  readonly blamed = new Map<string, number>();
+  readonly #trace: number[] = [];
+
+  constructor(
+    readonly target: Target,
+    readonly seed: number,
+  ) {
+    this.evaluator = new Evaluator(target);
+    this.normals = coreNormals(seed);
+  }
+
+  get dimension(): number {
+    return this.target.dimension;
+  }
+
+  /** ELBO of each step so far. */
+  get trace(): Float64Array {
+    return Float64Array.from(this.#trace);
+  }
+
+  /** Notes a step and its ELBO. */
+  record(elbo: number): void {
+    this.steps++;
+    this.elbo = elbo;
+    this.#trace.push(elbo);
+  }
+
+  /** Notes a point at which something was not finite. */
+  refuse(theta: Float64Array): void {
+    this.refused++;
+    if (this.blamed.size < 100)
+      for (const site of this.target.blame?.(theta) ?? []) this.blamed.set(site, (this.blamed.get(site) ?? 0) + 1);
+  }
+
+  /** The news of now. */
+  progress(stage: string): Progress {
+    return { stage, step: this.steps, value: this.elbo, gradients: this.evaluator.gradients };
+  }
+
+  /** A chance to stop and to let others run. */
+  *turn(stage: string): Run<void> {
+    if ((yield this.progress(stage)) === true) this.cancelled = true;
+  }
+}

@@ -1,0 +1,92 @@
+// The second witness: what importance weighting would change. Means and standard deviations of the draws as they are, and weighted by
+// the smoothed ratios of target to approximation, on the scale people read. k-hat says whether the weights can be trusted; the
+// shift says whether they would change the answer (a small k-hat alone lets narrow and displaced answers through).
+
+import type { Site, Target } from "../target.js";
+import type { Check } from "./outcome.js";
+
+export interface Shift {
+  /** Largest change of a mean, in weighted standard deviations, and whose it is. */
+  readonly location: number;
+  readonly locationName: string;
+  /** Standard deviation over weighted standard deviation, the one farthest from 1, and whose it is. */
+  readonly scaleRatio: number;
+  readonly scaleName: string;
+  /** Monte Carlo standard error of a weighted mean in standard deviations: 1 / sqrt(effective draws). */
+  readonly error: number;
+}
+
+const isLatent = (sites: readonly Site[], at: number): boolean => {
+  for (const site of sites)
+    if (at >= site.offset && at < site.offset + site.shape.reduce((a, b) => a * b, 1)) return site.kind === "latent";
+  return true;
+};
+
+/** Undefined when the weights say nothing (no effective draws). */
+export function shiftByWeights(target: Target, check: Check): Shift | undefined {
+  const { draws, points } = check;
+  const { weights, effectiveDraws } = check.psis;
+  const n = target.dimension;
+  if (!(effectiveDraws > 1)) return undefined;
+  let mean = new Float64Array(0);
+  let square = new Float64Array(0);
+  let weighted = new Float64Array(0);
+  let weightedSquare = new Float64Array(0);
+  let total = 0;
+  const theta = new Float64Array(n);
+  // Running means and sums of squares, plain and weighted (West 1979).
+  for (let d = 0; d < draws; d++) {
+    theta.set(points.subarray(d * n, (d + 1) * n));
+    const x = target.constrain ? target.constrain(theta) : theta;
+    if (d === 0) {
+      mean = new Float64Array(x.length);
+      square = new Float64Array(x.length);
+      weighted = new Float64Array(x.length);
+      weightedSquare = new Float64Array(x.length);
+    }
+    const w = weights[d]!;
+    total += w;
+    const share = w > 0 ? w / total : 0;
+    for (let i = 0; i < x.length; i++) {
+      const v = x[i]!;
+      const a = v - mean[i]!;
+      mean[i] = mean[i]! + a / (d + 1);
+      square[i] = square[i]! + a * (v - mean[i]!);
+      const b = v - weighted[i]!;
+      weighted[i] = weighted[i]! + b * share;
+      weightedSquare[i] = weightedSquare[i]! + w * b * (v - weighted[i]!);
+    }
+  }
+  const names = target.names ?? target.unconstrainedNames;
+  const sites = target.sites ?? [];
+  const name = (i: number): string => names?.[i] ?? `theta[${i}]`;
+  let location = 0;
+  let locationName = "";
+  let scaleRatio = 1;
+  let scaleName = "";
+  // Weights of few effective draws show too small a spread; the usual correction.
+  const correction = effectiveDraws / (effectiveDraws - 1);
+  for (let i = 0; i < mean.length; i++) {
+    if (!isLatent(sites, i)) continue;
+    const sd = Math.sqrt(square[i]! / (draws - 1));
+    const weightedSd = Math.sqrt((weightedSquare[i]! / total) * correction);
+    if (!(sd > 0 && weightedSd > 0)) continue;
+    const shift = Math.abs(mean[i]! - weighted[i]!) / weightedSd;
+    if (shift > location) {
+      location = shift;
+      locationName = name(i);
+    }
+    const ratio = sd / weightedSd;
+    if (Math.max(ratio, 1 / ratio) > Math.max(scaleRatio, 1 / scaleRatio)) {
+      scaleRatio = ratio;
+      scaleName = name(i);
+    }
+  }
+  return { location, locationName, scaleRatio, scaleName, error: 1 / Math.sqrt(effectiveDraws) };
+}
+
+/** Whether the shift, noise allowed for, is too large to call the answer right. */
+export function disagrees(shift: Shift): boolean {
+  const noise = 2 * shift.error;
+  return shift.location > 0.2 + noise || Math.max(shift.scaleRatio, 1 / shift.scaleRatio) > 1.25 + noise;
+}
