@@ -22,3 +22,19 @@ export { evaluate } from "./tape";
 export { selectBatch } from "./tape";
 /** (program, seedLow, seedHigh, step): random batches for all subsampled plates */
 export { drawBatches } from "./tape";
+
+// Variational inference: the state is laid out in advi-state.ts.
+/** (state): draws of the step to come into the program's theta; 0: the host has to fill the normals */
+export { adviDraw } from "./advi";
+/** (state): after an evaluation, gradient and ELBO of the step; 0: something was not finite */
+export { adviGradient } from "./advi";
+/** (state): after an evaluation, the rest of the step; 0: something was not finite, nothing changed */
+export { adviUpdate } from "./advi";
+/** (state, steps): whole steps; how many were done */
+export { adviRun } from "./advi";
+/** (n, parameters, gradient, first, second, settings): one step of Adam, uphill */
+export { adam } from "./optimizer";
+/** (D, location, logScale, scale, strict, lower, gradLocation, gradLogScale, gradLower): KL(q || N(0, I)), gradients subtracted */
+export { klStandardNormal } from "./kl";
+/** (D, m, s, logS, n, t, logT): KL(N(m, diag s^2) || N(n, diag t^2)) */
+export { klDiagonal } from "./kl";
