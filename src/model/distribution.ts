@@ -12,7 +12,7 @@ import { rangeError, show, typeError } from "../errors.js";
 
 import { type DataLike, toTable } from "./data.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
-import { checkValues, type Support } from "./support.js";
+import { checkValues, type Support, union } from "./support.js";
 
 /** The log density of a value as a term of the log joint. */
 export type TermOf = Pick<Term, "density" | "value">;
@@ -85,7 +85,7 @@ export abstract class Distribution {
       const whole = scalar ? [] : [rows];
       if (batch.length && !scalar && batch[0] !== rows)
         throw new RangeError(`${label}: expected ${batch[0]} values, as many as the parameters, got ${rows}`);
-      const result = evaluate([f(scalar ? nodeOf(values[0], label) : data(values, null, whole))])[0]!;
+      const result = evaluate([f(scalar ? constant(values[0]!) : data(values, null, whole))])[0]!;
       return scalar && !batch.length ? result[0]! : result;
     }
     const width = values.length / Math.max(1, rows);
@@ -205,11 +205,7 @@ class Mixture extends Distribution {
     super();
     const first = components[0]!;
     this.eventShape = first.eventShape;
-    this.support = {
-      ...first.support,
-      low: Math.min(...components.map((c) => c.support.low)),
-      high: Math.max(...components.map((c) => c.support.high)),
-    };
+    this.support = components.map((c) => c.support).reduce(union);
     this.parameters = [...weights, ...components.flatMap((c) => c.parameters)].map((p) =>
       first.eventShape.length ? { ...p, shape: [] } : p,
     );

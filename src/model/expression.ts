@@ -75,7 +75,12 @@ export class Expression {
 
   /** Sum over the rows of the plate this value lives in. */
   sumRows(): Expression {
-    if (!this.node.plate) throw new TypeError("sumRows: expected a value in a plate, got one outside plates");
+    const { plate } = this.node;
+    if (!plate) throw new TypeError("sumRows: expected a value in a plate, got one outside plates");
+    if (plate.subsampled)
+      throw new TypeError(
+        `sumRows: plate "${plate.name}" is subsampled, so a batch does not have the sum; factor() adds up a value over all rows`,
+      );
     return new Expression(n.sumRows(this.node));
   }
 

@@ -101,6 +101,8 @@ class Trace implements ModelContext {
   readonly deterministics: { name: string; value: Node }[] = [];
   readonly #names = new Set<string>();
   readonly #plates = new Map<string, Plate>();
+  /** Numbers of nodes that are known to be made of this model's latents and plates. */
+  readonly #known = new Set<number>();
   #dimension = 0;
 
   // Bound, so that models can take them apart: ({ sample, observe }) => …
@@ -113,13 +115,15 @@ class Trace implements ModelContext {
       throw new TypeError(
         `${label}: ${prior.name} is discrete and has no gradient; sum the latent out, with mixture(weights, components)`,
       );
+    this.#own(label, prior.parameters);
     const plate = this.#plateOf(label, options.plate, prior.plate, "the prior's parameters are");
-    const shape = this.#shapeOf(label, options.shape, prior);
     const support = this.#supportOf(label, options.support, prior);
+    const shape = this.#shapeOf(label, options.shape, prior, support);
     const position = this.#dimension;
     const free = unconstrainedShape(support, shape);
     const raw = latent(position, plate, free);
     this.#dimension += (plate?.size ?? 1) * eventSize(free);
+    this.#known.add(raw.id);
     const constrained = constrainTo(support, raw);
     const jacobian = totalJacobian(constrained);
     this.latents.push({ name, raw, value: constrained.value });
@@ -142,6 +146,7 @@ class Trace implements ModelContext {
       const table = toTable(label, values);
       node = dataNode(table.values, null, table.shape);
     }
+    this.#own(label, [node, ...likelihood.parameters]);
     const plate = this.#plateOf(
       label,
       undefined,
@@ -179,19 +184,26 @@ class Trace implements ModelContext {
     this.#plates.set(name, plate);
     const plain = unwrap(size);
     const labels = Array.isArray(plain) && plain.every((x) => typeof x === "string") ? plain : null;
+    if (labels && new Set(labels).size < labels.length) {
+      const twice = labels.findIndex((x, i) => labels.indexOf(x) < i);
+      throw new RangeError(`${label}: the label ${JSON.stringify(labels[twice])} is used twice`);
+    }
     return new PlateHandle(plate, labels);
   };
 
   readonly deterministic = (name: string, value: Value): Expression => {
     const label = this.#name("deterministic", name);
     const expression = expressionOf(value, label);
+    this.#own(label, [expression.node]);
     this.deterministics.push({ name, value: expression.node });
     return expression;
   };
 
   readonly factor = (name: string, value: Value): void => {
     const label = this.#name("factor", name);
-    this.terms.push({ site: name, value: nodeOf(value, label) });
+    const node = nodeOf(value, label);
+    this.#own(label, [node]);
+    this.terms.push({ site: name, value: node });
   };
 
   #name(word: string, name: string): string {
@@ -200,6 +212,19 @@ class Trace implements ModelContext {
     if (this.#names.has(name)) throw new RangeError(`${label}: the name is used twice`);
     this.#names.add(name);
     return label;
+  }
+
+  /** Throws when a value was made from the latents or plates of another tracing of a model. */
+  #own(label: string, nodes: readonly Node[]): void {
+    const stack = [...nodes];
+    for (let n = stack.pop(); n; n = stack.pop()) {
+      if (this.#known.has(n.id)) continue;
+      if (n.kind === "latent")
+        throw new RangeError(`${label}: expected values of this model, got one that depends on a latent of another`);
+      if (n.plate) this.#plateOf(label, undefined, n.plate, "");
+      this.#known.add(n.id);
+      stack.push(...n.inputs);
+    }
   }
 
   #flat(d: Distribution): Node[] {
@@ -217,7 +242,12 @@ class Trace implements ModelContext {
     return plate;
   }
 
-  #shapeOf(label: string, asked: readonly number[] | undefined, prior: Distribution): readonly number[] {
+  #shapeOf(
+    label: string,
+    asked: readonly number[] | undefined,
+    prior: Distribution,
+    support: Support,
+  ): readonly number[] {
     if (asked !== undefined) {
       if (!Array.isArray(asked)) throw typeError(`${label}: shape`, "an array of lengths", asked);
       for (const d of asked) integer(`${label}: shape`, d, 1);
@@ -228,6 +258,11 @@ class Trace implements ModelContext {
       throw new RangeError(
         `${label}: shape: expected [${own.join(", ")}] as ${prior.name} has, got [${shape.join(", ")}]`,
       );
+    const vectors = ["simplex", "ordered", "positiveOrdered"].includes(support.kind);
+    if (vectors && shape.length !== 1)
+      throw new RangeError(
+        `${label}: shape: expected a vector's, for ${support.expected}, got [${shape.join(", ")}]; give one length, such as { shape: [3] }`,
+      );
     if (shape.length > 2) throw rangeError(`${label}: shape`, "at most two dimensions", shape);
     return shape;
   }
@@ -237,7 +272,13 @@ class Trace implements ModelContext {
     if (typeof asked !== "object" || asked === null || typeof asked.kind !== "string")
       throw typeError(`${label}: support`, "a support such as positive or interval(0, 1)", asked);
     const own = prior.support;
-    if (asked.low < own.low || asked.high > own.high || asked.kind === "integers")
+    const structured = own.kind === "simplex" || own.kind === "ordered" || own.kind === "positiveOrdered";
+    if (
+      asked.low < own.low ||
+      asked.high > own.high ||
+      asked.kind === "integers" ||
+      (structured && asked.kind !== own.kind)
+    )
       throw new RangeError(
         `${label}: support: expected a part of the support of ${prior.name} (${own.expected}), got ${asked.expected}`,
       );
@@ -253,8 +294,10 @@ export function model<Data = void>(definition: (context: ModelContext, data: Dat
     compile(data: Data): CompiledModel {
       const trace = new Trace();
       const result: unknown = definition(trace, data);
-      if (result instanceof Promise)
+      if (result instanceof Promise) {
+        result.catch(() => {}); // what went wrong after the first await is not what to report
         throw new TypeError("model(definition): expected a synchronous function, got a promise");
+      }
       return new CompiledModel(trace);
     },
   };

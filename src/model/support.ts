@@ -66,6 +66,16 @@ export function interval(low: number, high: number): Support {
     : { kind: "interval", low, high, expected: `a number in [${low}, ${high}]` };
 }
 
+/** The support of a mixture: wherever one of its components has its values. */
+export function union(a: Support, b: Support): Support {
+  const low = Math.min(a.low, b.low);
+  const high = Math.max(a.high, b.high);
+  for (const s of [a, b]) if (s.low === low && s.high === high && s !== positive) return s;
+  if (low === -INF && high === INF) return real;
+  if (high === INF) return lower(low);
+  return low === -INF ? upper(high) : interval(low, high);
+}
+
 /** Throws when an element of `values` lies outside; `width` is the event size for vectors. */
 export function checkValues(label: string, values: Float64Array, support: Support, width: number): void {
   const { kind, low, high } = support;
@@ -138,7 +148,8 @@ export function constrainTo(support: Support, u: Node): Constrained {
       const v = g.sub(u, g.log(remaining));
       const keep = g.logSigmoid(g.neg(v));
       const after = cumulativeSum(keep);
-      const before = g.sub(after, keep);
+      // None of the logs is above 0: bounds.ts sees that the elements are probabilities.
+      const before = n === 1 ? constant(0) : concat([constant(0), slice(after, 0, [n - 1])]);
       const parts = g.add(g.logSigmoid(v), before);
       return {
         value: g.exp(concat([parts, slice(after, n - 1, [1])])),
