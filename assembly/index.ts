@@ -23,6 +23,10 @@ export { selectBatch } from "./tape";
 /** (program, seedLow, seedHigh, step): random batches for all subsampled plates */
 export { drawBatches } from "./tape";
 
+// Samplers
+/** (family of samplers.ts, n, a, seedLow, seedHigh, stream): exact samples of a distribution, one per element */
+export { sample } from "./sampler";
+
 // Variational inference: the state is laid out in advi-state.ts.
 /** (state): draws of the step to come into the program's theta; 0: the host has to fill the normals */
 export { adviDraw } from "./advi";

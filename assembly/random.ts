@@ -146,6 +146,18 @@ export function normalPairs(a: v128, b: v128, to: usize, right: usize, down: usi
   st(to + right, mul(y1, cos1));
 }
 
+/** sqrt(2) sin(pi/4 t) and sqrt(2) cos(pi/4 t) for t in [-1, 1], to 7e-11. */
+export function quarterSine(t: v128): v128 {
+  const x = mul(t, t);
+  const xx = mul(x, x);
+  return mul(t, madd(madd(real(104), xx, madd(real(96), x, real(88))), xx, madd(real(80), x, real(72))));
+}
+export function quarterCosine(t: v128): v128 {
+  const x = mul(t, t);
+  const xx = mul(x, x);
+  return madd(madd(real(144), xx, madd(real(136), x, real(128))), xx, madd(real(120), x, real(112)));
+}
+
 /** The values of four counters, row by row: [coordinate of the block][counter]; only rows 0 and (normals) 2 unless `all`. */
 // @ts-ignore: decorator
 @inline function rows(kind: u32, all: bool, to: usize, row: usize): void {
