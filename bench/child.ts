@@ -2,10 +2,8 @@
 // another core's memory can disturb it. Prints one line of JSON. The invariant: nothing is timed before both sides have been
 // seen to compute the same.
 
-import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { loadSync } from "../src/core/load.js";
 import { baseline } from "./baseline.js";
+import { loadBuild } from "./build.js";
 import { type Workload, workloads } from "./data.js";
 import { EngineFit, normalsOf } from "./engine.js";
 import { type Comparison, compare } from "./interleave.js";
@@ -54,7 +52,7 @@ function measureWorkload(workload: Workload, build: string, quick: boolean): Row
   const engine = new EngineFit(workload);
   const start = performance.now();
   plain.run(3);
-  const steps = Math.max(1, Math.min(2_000, Math.round(4 / ((performance.now() - start) / 3))));
+  const steps = Math.max(1, Math.min(2_000, Math.round(1 / ((performance.now() - start) / 3))));
   const comparison = compare(
     { count: steps, run: () => plain.run(steps) },
     { count: steps, run: () => engine.run(steps) },
@@ -81,22 +79,11 @@ function measureKernels(build: string, quick: boolean, only: string | undefined)
   return rows;
 }
 
-/** The core's bytes; undefined when this JavaScript engine cannot run them. */
-function coreBytes(build: string): Uint8Array<ArrayBuffer> | undefined {
-  const file = build === "release" ? "core.wasm" : `core.${build}.wasm`;
-  const folder = process.env["VARIATIONAL_BUILD"] ?? new URL("../build/", import.meta.url).pathname;
-  const bytes = new Uint8Array(readFileSync(`${folder}/${file}`));
-  if (!WebAssembly.validate(bytes)) setFlagsFromString("--experimental-wasm-relaxed-simd");
-  return WebAssembly.validate(bytes) ? bytes : undefined;
-}
-
 const [name = "", build = "release", mode = "full"] = process.argv.slice(2);
 const quick = mode === "quick";
-const bytes = coreBytes(build);
 let report: Report;
-if (!bytes) report = { skipped: `this JavaScript engine cannot run the ${build} build`, rows: [] };
+if (!loadBuild(build)) report = { skipped: `this JavaScript engine cannot run the ${build} build`, rows: [] };
 else {
-  loadSync(bytes);
   const workload = workloads.find((w) => w.name === name);
   report = {
     rows: workload ? [measureWorkload(workload, build, quick)] : measureKernels(build, quick, name.split(":")[1]),

@@ -46,7 +46,7 @@ function warmUp(run: () => void, seconds: number): void {
 export function compare(plain: Side, engine: Side, quick: boolean): Comparison {
   const rounds = quick ? 5 : 15;
   for (const side of [plain, engine]) warmUp(side.run, quick ? 0.3 : 0.6);
-  const options = { minTime: 0.015, maxTime: 0.08, minSamples: 4 };
+  const options = { minTime: 0.003, maxTime: 0.06, minSamples: 4 };
   const sides = [plain, engine].map((side) => ({ side, benchmark: new Benchmark(side.run, options), times: [0] }));
   for (const s of sides) s.times.length = 0;
   for (let k = 0; k < rounds; k++)
