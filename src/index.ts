@@ -85,5 +85,10 @@ export {
   unitInterval,
   upper,
 } from "./model/support.js";
+// Fitting
+export { Fit, fit } from "./vi/fit.js";
+export type { FitOptions } from "./vi/fit.js";
+export { Posterior, Summary } from "./posterior.js";
+
 // Targets
 export type { Site, Target } from "./target.js";

@@ -139,7 +139,10 @@ export class Posterior {
     const theta = new Float64Array(n);
     let values = unconstrained;
     let width = n;
-    if (this.#target.constrain)
+    if (this.#target.constrainDraws) {
+      values = this.#target.constrainDraws(unconstrained, draws);
+      width = values.length / draws;
+    } else if (this.#target.constrain)
       for (let d = 0; d < draws; d++) {
         theta.set(unconstrained.subarray(d * n, (d + 1) * n));
         const x = this.#target.constrain(theta);

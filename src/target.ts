@@ -41,6 +41,8 @@ export interface Target {
   readonly names?: readonly string[];
   /** From the unconstrained scale to the parameters people read (and the deterministic values); identity when absent. */
   constrain?(theta: Float64Array): Float64Array;
+  /** `constrain` of many points at once: [draw × dimension] to [draw × values]. */
+  constrainDraws?(thetas: Float64Array, draws: number): Float64Array;
   /** The named parts of the constrained vector; one scalar site per name when absent. */
   readonly sites?: readonly Site[];
   /** S draws at once inside the core: what a compiled model has and a JavaScript object has not. The caller disposes of it. */

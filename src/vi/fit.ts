@@ -3,6 +3,7 @@
 // reason.
 
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
+import type { Model } from "../model/model.js";
 import { finish, finishInSlices, type Progress } from "../optim/run.js";
 import { Posterior, posteriorDraws } from "../posterior.js";
 import { checkTarget, type Target } from "../target.js";
@@ -114,7 +115,8 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
 /** A fitted approximation: a posterior with what the fit has to say about itself. */
 export class Fit extends Posterior {
   constructor(
-    target: Target,
+    /** What was fitted: for a model, its compiled form. */
+    readonly target: Target,
     /** The approximation on the unconstrained scale, and the record of the fit. */
     readonly result: AdviResult,
     seed: number,
@@ -140,6 +142,34 @@ export class Fit extends Posterior {
         }),
     });
   }
+
+  /** Frees the compiled model at once instead of when this object is garbage. Draws that were read before stay readable. */
+  dispose(): void {
+    if ("dispose" in this.target && typeof this.target.dispose === "function") this.target.dispose();
+  }
+}
+
+/**
+ * Fits a model to data, or any target. Never throws for a numerical reason: the result says how it ended (`status`, `message`).
+ * Options: FitOptions. A fit of a model keeps the compiled model until `dispose()`, or until it is garbage.
+ */
+export async function fit<Data>(model: Model<Data>, data: Data, options?: FitOptions): Promise<Fit>;
+export async function fit(target: Target, options?: FitOptions): Promise<Fit>;
+export async function fit<Data>(
+  what: Model<Data> | Target,
+  dataOrOptions?: Data | FitOptions,
+  options: FitOptions = {},
+): Promise<Fit> {
+  if (typeof what === "object" && what !== null && "compile" in what && !("logDensityGradient" in what)) {
+    const compiled = what.compile(dataOrOptions as Data);
+    try {
+      return await fitTarget(compiled, options);
+    } catch (error) {
+      compiled.dispose();
+      throw error;
+    }
+  }
+  return fitTarget(checkTarget("fit(model, data, options): model", what), dataOrOptions as FitOptions | undefined);
 }
 
 /** Fits a log density. */
