@@ -51,7 +51,7 @@ function broadcast(blockRows: i32, a: usize): void {
   let out = arg(a, 7);
   if (events == 1 && lanes == 1) {
     if (!rowStep) return fill(out, rows, lds(input));
-    return copy(input, out, rows);
+    if (rowStep == 8) return copy(input, out, rows);
   }
   const bytes = <usize>lanes << 3;
   for (let r = 0; r < rows; r++) {
@@ -264,8 +264,9 @@ function matVec(rows: i32, a: usize): void {
   }
 }
 
-/** Residuals of the last, incomplete tile, the rows beyond it zero. */
-const padded = memory.data(8 * 256 * 8, 16);
+/** Two lanes of the residuals of an incomplete tile, [row][2], the rows beyond it zero: 0·NaN is NaN, so what lies there must not
+ * be read. With one lane, [row]. */
+const padded = memory.data(8 * 16, 16);
 
 function matVecTransposed(rows: i32, a: usize): void {
   let x = arg(a, 0);
@@ -276,15 +277,14 @@ function matVecTransposed(rows: i32, a: usize): void {
   const tile = <usize>columns * COLUMN;
   const bytes = <usize>lanes << 3;
   for (let r = 0; r < rows; r += 8) {
-    let from = input;
-    if (rows - r < 8) {
-      // Rows beyond the end of the data are zero in X, but 0·NaN is NaN: the residuals must be zero too. The number of
-      // lanes is bounded by `padded` (encode.ts refuses more).
-      from = padded;
-      fill(padded, 8 * lanes, splat(0));
-      copy(input, padded, (rows - r) * lanes);
-    }
+    const whole = rows - r >= 8;
     if (lanes == 1) {
+      let from = input;
+      if (!whole) {
+        from = padded;
+        fill(padded, 8, splat(0));
+        copy(input, padded, rows - r);
+      }
       const r0 = ld(from);
       const r1 = ld(from + 16);
       const r2 = ld(from + 32);
@@ -300,15 +300,25 @@ function matVecTransposed(rows: i32, a: usize): void {
       const parity = bytes * <usize>columns;
       for (let i: usize = 0; i < bytes; i += 16) {
         const single = i + 8 == bytes;
-        const f = from + i;
+        let f = input + i;
+        let step = bytes;
+        if (!whole) {
+          let from = f;
+          f = padded;
+          step = 16;
+          for (let k = 0; k < 8; k++) {
+            st(padded + (<usize>k << 4), r + k >= rows ? splat(0) : single ? ld1(from) : ld(from));
+            from += bytes;
+          }
+        }
         const r0 = ld(f);
-        const r1 = ld(f + bytes);
-        const r2 = ld(f + 2 * bytes);
-        const r3 = ld(f + 3 * bytes);
-        const r4 = ld(f + 4 * bytes);
-        const r5 = ld(f + 5 * bytes);
-        const r6 = ld(f + 6 * bytes);
-        const r7 = single ? ld1(f + 7 * bytes) : ld(f + 7 * bytes);
+        const r1 = ld(f + step);
+        const r2 = ld(f + 2 * step);
+        const r3 = ld(f + 3 * step);
+        const r4 = ld(f + 4 * step);
+        const r5 = ld(f + 5 * step);
+        const r6 = ld(f + 6 * step);
+        const r7 = single ? ld1(f + 7 * step) : ld(f + 7 * step);
         let q = out + i;
         const end = q + parity;
         let p = x;

@@ -12,8 +12,6 @@ import { batchRows, paddedRows, type Store } from "./store.js";
 /** Bytes that a block's buffers and the data it streams may take: half of a 64 kB first-level cache, all of a 32 kB one. */
 const BLOCK_BYTES = 32 * 1024;
 const MAX_BLOCK_ROWS = 2048;
-/** Most lanes (event × draws) of a matrix product: the core's scratch for an incomplete tile. */
-const MAX_LANES = 256;
 
 /** Where a root's values go: part of the gradient, the log density, or an array to be read back. */
 export type Destination =
@@ -382,7 +380,6 @@ class Encoder {
       }
       case "matVec": {
         const lanes = w;
-        this.#checkLanes(lanes);
         const columns = eventSize(x.shape);
         const beta = this.operand(builder, n.inputs[1]!);
         builder.stream(columns);
@@ -398,7 +395,6 @@ class Encoder {
       case "matVecTransposed": {
         const columns = eventSize(x.shape);
         const lanes = w / columns;
-        this.#checkLanes(lanes);
         const accumulator = builder.accumulator(this.program, 2 * w);
         builder.emit(Op.MatVecTransposed, lanes, [
           { at: this.#store.tiles(x), stride: columns * 8 },
@@ -457,13 +453,6 @@ class Encoder {
       default:
         throw new Error(`${n.kind} cannot be encoded`);
     }
-  }
-
-  #checkLanes(lanes: number): void {
-    if (lanes > MAX_LANES)
-      throw new RangeError(
-        `a matrix product has ${lanes} columns × draws; at most ${MAX_LANES} are supported: use fewer draws`,
-      );
   }
 
   /** The whole of a static value, over draws. */

@@ -2,7 +2,7 @@
 // factor, how latents and data come about. Tracing it once with the data gives the graph that the compiler takes; mistakes that
 // can be seen in the graph (names, shapes, supports, plates) are errors here.
 
-import { CompiledModel, type LatentSite } from "../compile/compiled.js";
+import { CompiledModel, type LatentSite, type ModelGraph } from "../compile/compiled.js";
 import type { Term } from "../compile/gradient.js";
 import { commonShape, data as dataNode, eventSize, latent, type Node, Plate } from "../compile/node.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
@@ -286,19 +286,20 @@ class Trace implements ModelContext {
   }
 }
 
+/** Runs a definition once, with data: what it says as graphs, before anything is compiled. */
+export function trace<Data>(definition: (context: ModelContext, data: Data) => void, data: Data): ModelGraph {
+  const context = new Trace();
+  const result: unknown = definition(context, data);
+  if (result instanceof Promise) {
+    result.catch(() => {}); // what went wrong after the first await is not what to report
+    throw new TypeError("model(definition): expected a synchronous function, got a promise");
+  }
+  return context;
+}
+
 /** A model: a function of the data. See ModelContext for the words it is written in. */
 export function model<Data = void>(definition: (context: ModelContext, data: Data) => void): Model<Data> {
   if (typeof definition !== "function")
     throw typeError("model(definition)", "a function (context, data) => void", definition);
-  return {
-    compile(data: Data): CompiledModel {
-      const trace = new Trace();
-      const result: unknown = definition(trace, data);
-      if (result instanceof Promise) {
-        result.catch(() => {}); // what went wrong after the first await is not what to report
-        throw new TypeError("model(definition): expected a synchronous function, got a promise");
-      }
-      return new CompiledModel(trace);
-    },
-  };
+  return { compile: (data) => new CompiledModel(trace(definition, data)) };
 }
