@@ -2,9 +2,9 @@
 // use rows). An array of odd length has one spare double, so every loop runs over whole vectors. Invariant: the result of an
 // element depends on that element alone, whatever its lane and its neighbours, and an output may be one of the inputs.
 
-import { abs, add, div, ld, lds, madd, mul, neg, pmax, select, splat, sqrt, st, sub } from "./lanes";
+import { abs, add, div, ld, madd, mul, neg, select, splat, sqrt, st, sub } from "./lanes";
 import {
-  exp, expm1, expOf, expSlow, expSpecial, log1p, log1pUnit, logAddExp, logOf, logSlow, logSpecial, sigmoidFrom, tanh,
+  exp, expm1, expOf, expSlow, expSpecial, log1p, logAddExp, logOf, logSlow, logSpecial, sigmoidFrom, softplusFrom, tanh,
 } from "./math";
 import { Op } from "./opcodes";
 import { pow } from "./power";
@@ -108,26 +108,42 @@ function call2(op: i32, n: i32, a: usize): void {
   }
 }
 
+// exp and log take two vectors at a time; a single last one is done twice rather than by a second copy of the code.
+
 /** exp, or with `signs` = -0 exp(-|x|), of the doubles in x..end to y onwards. */
 function expInto(x: usize, end: usize, y: usize, signs: f64): void {
   const shift = y - x, or = splat(signs);
-  for (let p = x; p < end; p += 16) {
-    const v = v128.or(ld(p), or);
-    let r: v128;
-    if (v128.any_true(expSpecial(v))) r = expSlow(v, splat(0));
-    else r = expOf(v);
-    st(p + shift, r);
+  for (let p = x; p < end; p += 32) {
+    const p1 = p + (end - p > 16 ? 16 : 0);
+    const v0 = v128.or(ld(p), or), v1 = v128.or(ld(p1), or);
+    let r0: v128, r1: v128;
+    if (v128.any_true(v128.or(expSpecial(v0), expSpecial(v1)))) {
+      r0 = expSlow(v0, splat(0));
+      r1 = expSlow(v1, splat(0));
+    } else {
+      r0 = expOf(v0);
+      r1 = expOf(v1);
+    }
+    st(p + shift, r0);
+    st(p1 + shift, r1);
   }
 }
 
 function log(n: i32, a: usize): void {
   const x = <usize>load<u32>(a), y = <usize>load<u32>(a, 4) - x, end = x + span(n);
-  for (let p = x; p < end; p += 16) {
-    const v = ld(p);
-    let r: v128;
-    if (v128.any_true(logSpecial(v))) r = logSlow(v);
-    else r = logOf(v);
-    st(p + y, r);
+  for (let p = x; p < end; p += 32) {
+    const p1 = p + (end - p > 16 ? 16 : 0);
+    const v0 = ld(p), v1 = ld(p1);
+    let r0: v128, r1: v128;
+    if (v128.any_true(v128.or(logSpecial(v0), logSpecial(v1)))) {
+      r0 = logSlow(v0);
+      r1 = logSlow(v1);
+    } else {
+      r0 = logOf(v0);
+      r1 = logOf(v1);
+    }
+    st(p + y, r0);
+    st(p1 + y, r1);
   }
 }
 
@@ -147,8 +163,7 @@ function logistic(op: i32, n: i32, a: usize): void {
       for (; x < stop; x += 16) st(x + y, sigmoidFrom(ld(x), ld(x + e)));
     } else {
       for (; x < stop; x += 16) {
-        const v = add(pmax(v128.xor(ld(x), flip), splat(0)), log1pUnit(ld(x + e)));
-        st(x + y, v128.xor(v, flip));
+        st(x + y, v128.xor(softplusFrom(v128.xor(ld(x), flip), ld(x + e)), flip));
       }
     }
   }

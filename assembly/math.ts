@@ -26,7 +26,7 @@ const E = memory.data<f64>([
   6755399441055744.0, // 8: 1.5·2^52: adding it rounds to an integer that stands in the low bits
   0.04332169878489367, 1.0291218489310676e-13, // 16, 24: ln 2/16 in 38 bits, and the rest
   0.5, 0.1666666666441485, 0.041666666662393714, 0.00833347202721689, 0.0013889096352415321, // 32..64: (e^r - 1 - r)/r²
-  708.0, 1000.0, // 72, 80: beyond the first results may be subnormal or infinite; beyond the second they are 0 or infinite
+  664.0, 1000.0, // 72, 80: up to the first every product in `expParts` is a normal number; beyond the second e^x is 0 or infinite
   0.0625, // 88
 ]);
 
@@ -50,7 +50,7 @@ const E = memory.data<f64>([
   return add(hi, sub(mul(r2, q), lo));
 }
 
-/** e^(x + low) for |x| <= 708 and NaN, low far smaller; any other lane is meaningless. */
+/** e^(x + low) for |x| <= 664 and NaN, low far smaller; any other lane is meaningless. */
 // @ts-ignore: decorator
 @inline function expParts(x: v128, low: v128, tail: bool): v128 {
   const z = madd(x, lds(E), lds(E + 8));
@@ -63,13 +63,13 @@ const E = memory.data<f64>([
   return madd(t, p, t);
 }
 
-/** e^x for |x| <= 708 and NaN. */
+/** e^x for |x| <= 664 and NaN. */
 // @ts-ignore: decorator
 @inline export function expOf(x: v128): v128 {
   return expParts(x, x, false);
 }
 
-/** e^(x + low) for |x| <= 708, low far smaller. */
+/** e^(x + low) for |x| <= 664, low far smaller. */
 // @ts-ignore: decorator
 @inline export function expWithTail(x: v128, low: v128): v128 {
   return expParts(x, low, true);
@@ -116,35 +116,43 @@ const M = memory.data<f64>([
   1.4426950408889634, // 0: 1/ln 2
   6755399441055744.0, // 8
   0.693147180559663, 2.8235290563031577e-13, // 16, 24: ln 2 in 41 bits, and the rest
-  0.5, 0.16666666666666685, 0.04166666666660264, 0.008333333333313915, 0.0013888888927337183, // 32..64: (e^r - 1 - r)/r²
-  0.0001984126990495359, 2.4801507998207673e-05, 2.7557226021484842e-06, 2.762545972373834e-07, 2.5115119763493703e-08, // 72..104
+  0.16666666666666677, 0.041666666666666574, 0.008333333333322123, 0.0013888888888942824, // 32..56: (e^r - 1 - r - r²/2)/r³
+  0.00019841269885048822, 2.480158719800844e-05, 2.755724517422433e-06, 2.75573871205342e-07, // 64..88
+  2.510873237187666e-08, 2.0878923758014775e-09, // 96, 104
+  0.5, 1.0, // 112, 120
 ]);
 
-/** (e^r - 1 - r)/r² for |r| <= ln(2)/2. */
+/** 2^k of the k in the low bits of z. */
 // @ts-ignore: decorator
-@inline function expm1Tail(r: v128, r2: v128): v128 {
+@inline function scaleOf(z: v128): v128 {
+  return i64x2.shl(i64x2.add(z, i64x2.splat(1023)), 52);
+}
+
+/** e^(r + c) - 1 - r for |r| <= ln(2)/2 and c = (hi - r) - lo, what r = hi - lo lost to rounding. */
+// @ts-ignore: decorator
+@inline function expm1Rest(r: v128, hi: v128, lo: v128): v128 {
+  const c = sub(sub(hi, r), lo);
+  const r2 = mul(r, r);
   const r4 = mul(r2, r2);
   const c01 = madd(r, lds(M + 40), lds(M + 32)), c23 = madd(r, lds(M + 56), lds(M + 48));
   const c45 = madd(r, lds(M + 72), lds(M + 64)), c67 = madd(r, lds(M + 88), lds(M + 80));
   const c89 = madd(r, lds(M + 104), lds(M + 96));
-  return madd(r4, madd(r4, c89, madd(r2, c67, c45)), madd(r2, c23, c01));
+  const g = madd(r4, madd(r4, c89, madd(r2, c67, c45)), madd(r2, c23, c01));
+  return madd(mul(r, lds(M + 112)), r, madd(mul(r2, r), g, madd(r, c, c)));
 }
 
-/** e^x - 1 for |x| <= 708 and NaN: (2^k - 1 + 2^k·hi) without rounding, plus 2^k·(r²·q - lo). */
+/** e^x - 1 for |x| <= 664 and NaN: (2^k - 1 + 2^k·r) without rounding, plus 2^k·rest. */
 // @ts-ignore: decorator
 @inline export function expm1Of(x: v128): v128 {
   const z = madd(x, lds(M), lds(M + 8));
   const k = sub(z, lds(M + 8));
   const hi = nmadd(k, lds(M + 16), x), lo = mul(k, lds(M + 24));
   const r = sub(hi, lo);
-  const r2 = mul(r, r);
-  const low = sub(mul(r2, expm1Tail(r, r2)), lo);
-  const scale = i64x2.shl(i64x2.add(z, i64x2.splat(1023)), 52);
-  const one = splat(1);
-  const a = sub(scale, one), b = mul(scale, hi);
+  const scale = scaleOf(z), one = lds(M + 120);
+  const a = sub(scale, one), b = mul(scale, r);
   const s = add(a, b);
   const e = add(sub(b, sub(s, a)), sub(sub(scale, a), one));
-  return v128.bitselect(x, add(s, add(e, mul(scale, low))), splat(-0.0));
+  return v128.bitselect(x, add(s, madd(scale, expm1Rest(r, hi, lo), e)), splat(-0.0));
 }
 
 function expm1Slow(x: v128): v128 {
@@ -160,22 +168,23 @@ export function expm1(x: v128): v128 {
 // ---- log
 
 const L = memory.data<f64>([
-  0.6666666666666735, 0.3999999999941111, 0.28571428743259103, 0.22222198476237973, // 0..24: (log((1+s)/(1-s)) - 2s)/s³ in z = s²
-  0.18183569732134544, 0.15313903314382296, 0.14797508218053046, // 32..48
+  0.6666666666666844, 0.39999999998665187, 0.28571428911984564, 0.2222218107747053, // 0..24: (log((1+s)/(1-s)) - 2s)/s³ in z = s²
+  0.1818447072393231, 0.15291075451965447, 0.15022665498759605, // 32..48
   0.693147180559663, 2.8235290563031577e-13, // 56, 64: ln 2
   2.2250738585072014e-308, 1.7976931348623157e308, // 72, 80: the normal numbers
   4503599627371519.0, // 88: 2^52 + 1023
   1.0, // 96
 ]);
 const LB = memory.data<u64>([
-  0x3ff0000000000000 - 0x3fe6a09e00000000, // 0: moves the change of binade from 1 to sqrt(1/2)
+  0x3ff0000000000000 - 0x3fe6147a00000000, // 0: moves the change of binade from 1 to 0.69
   0x4330000000000000, // 8: 2^52
   0x000fffffffffffff, // 16
-  0x3fe6a09e00000000, // 24
+  0x3fe6147a00000000, // 24
   0x7ff0000000000000, 0xffdfffffffffffff, // 32, 40: adding the first sends the normal positive numbers to those up to the second
 ]);
 
-/** log(u) + c for a normal u > 0 and a c far smaller: u = 2^k·(1 + f), 1 + f within sqrt(1/2)..sqrt(2). `shift` is added to k.
+/** log(u) + c for a normal u > 0 and a c far smaller: u = 2^k·(1 + f), 1 + f within 0.69..1.38 (so that
+ * f·s < 1/16 at both ends, which halves its rounding). `shift` is added to k.
  * log(1 + f) = f - f·s + s·z·p(z); the sum of f and k·log 2 is kept without rounding. */
 // @ts-ignore: decorator
 @inline function logParts(u: v128, c: v128, shift: v128, corrected: bool, shifted: bool): v128 {
@@ -284,9 +293,9 @@ export function expNegAbs(x: v128): v128 {
   return expNegAbsOf(x);
 }
 
-/** log(1 + e) for e within 0..1. */
+/** log(1 + e) - e for e within 0..1. */
 // @ts-ignore: decorator
-@inline export function log1pUnit(e: v128): v128 {
+@inline function log1pRest(e: v128): v128 {
   const s = div(e, add(e, lds(S + 80)));
   const z = mul(s, s);
   const w = mul(z, z);
@@ -300,20 +309,29 @@ export function expNegAbs(x: v128): v128 {
     ),
     madd(w, madd(z, lds(S + 24), lds(S + 16)), madd(z, lds(S + 8), lds(S))),
   );
-  return add(e, sub(mul(mul(s, z), p), mul(e, s)));
+  return sub(mul(mul(s, z), p), mul(e, s));
+}
+
+/** log(1 + e) for e within 0..1. */
+// @ts-ignore: decorator
+@inline export function log1pUnit(e: v128): v128 {
+  return add(e, log1pRest(e));
 }
 
 /** log(1 + e^x) from x and e = exp(-|x|). */
 // @ts-ignore: decorator
 @inline export function softplusFrom(x: v128, e: v128): v128 {
-  return add(pmax(x, splat(0)), log1pUnit(e));
+  return add(e, add(pmax(x, splat(0)), log1pRest(e)));
 }
 
-/** 1 / (1 + e^-x) from x and e = exp(-|x|). */
+/** 1 / (1 + e^-x) from x and e = exp(-|x|), as 1 - q or e - e·q with q = e/(1 + e): more exact than the quotient itself, because
+ * the rounding of 1 + e counts less where e is small. */
 // @ts-ignore: decorator
 @inline export function sigmoidFrom(x: v128, e: v128): v128 {
   const one = lds(S + 88);
-  return div(select(f64x2.lt(x, splat(0)), e, one), add(one, e));
+  const q = div(e, add(one, e));
+  const top = select(f64x2.lt(x, splat(0)), e, one);
+  return nmadd(top, q, top);
 }
 
 export function softplus(x: v128): v128 {
@@ -337,11 +355,10 @@ export function tanh(x: v128): v128 {
   const k = sub(z, lds(M + 8));
   const hi = nmadd(k, lds(M + 16), a), lo = mul(k, lds(M + 24));
   const r = sub(hi, lo);
-  const r2 = mul(r, r);
-  const scale = i64x2.shl(i64x2.add(z, i64x2.splat(1023)), 52);
-  const c = sub(scale, splat(1)), b = mul(scale, hi);
+  const scale = scaleOf(z);
+  const c = sub(scale, splat(1)), b = mul(scale, r);
   const s = add(c, b);
-  const t = add(sub(b, sub(s, c)), mul(scale, sub(mul(r2, expm1Tail(r, r2)), lo)));
+  const t = madd(scale, expm1Rest(r, hi, lo), sub(b, sub(s, c)));
   const m = add(s, t), ml = sub(t, sub(m, s));
   const d = add(splat(2), m), dl = add(sub(m, sub(d, splat(2))), ml);
   const q = div(m, d);

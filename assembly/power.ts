@@ -92,7 +92,7 @@ function powLane(x: f64, y: f64): f64 {
 
 export function pow(x: v128, y: v128): v128 {
   const t = logTimes(x, y, splat(0));
-  if (v128.any_true(v128.or(logSpecial(x), v128.not(f64x2.le(abs(t), splat(708)))))) {
+  if (v128.any_true(v128.or(logSpecial(x), v128.not(f64x2.le(abs(t), splat(664)))))) {
     const first = powLane(f64x2.extract_lane(x, 0), f64x2.extract_lane(y, 0));
     return f64x2.replace_lane(splat(first), 1, powLane(f64x2.extract_lane(x, 1), f64x2.extract_lane(y, 1)));
   }

@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type BuildName, openBuild } from "../../test/accuracy/builds.js";
-import { measure, promises, readTable } from "../../test/accuracy/tables.js";
+import { measure, type Observed, promises, readTable } from "../../test/accuracy/tables.js";
 
 const head = `# Accuracy
 
@@ -21,6 +21,9 @@ the same promises, on the debug build too.
 
 const builds = (["release", "relaxed"] as const).map((name) => openBuild(name));
 const show = (x: number): string => x.toString().replace("Infinity", "∞");
+/** The largest error in ULP, or the largest absolute one where the absolute bound holds for every point. */
+const shown = (row: Observed): string =>
+  row.worst === 0 && row.worstAbsolute > 0 ? `${row.worstAbsolute.toExponential(1)} absolute` : row.worst.toFixed(2);
 const broken: string[] = [];
 const rows: string[] = [];
 for (const promised of promises()) {
@@ -42,8 +45,8 @@ for (const promised of promises()) {
     const both =
       row.promised === relaxed.promised ? `${row.promised}` : `${row.promised} (relaxed ${relaxed.promised})`;
     rows.push(
-      `| ${promised.name} | ${row.region.name.replaceAll("|", "\\|")} | ${row.points} | ${both}${absolute} | ${row.worst.toFixed(2)} | ` +
-        `${row.at.map(show).join(", ")} | ${relaxed.worst.toFixed(2)} |`,
+      `| ${promised.name} | ${row.region.name.replaceAll("|", "\\|")} | ${row.points} | ${both}${absolute} | ${shown(row)} | ` +
+        `${row.at.map(show).join(", ")} | ${shown(relaxed)} |`,
     );
   });
 }

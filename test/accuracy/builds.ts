@@ -14,17 +14,19 @@ const files: Record<BuildName, string> = {
   relaxed: "core.relaxed.wasm",
 };
 
-export interface Build {
-  readonly name: BuildName;
-  /** Runs a map over arrays of one length and returns its output, a copy. */
-  map(op: number, ...inputs: ArrayLike<number>[]): Float64Array<ArrayBuffer>;
-}
-
-interface Exports {
-  memory: WebAssembly.Memory;
+/** The exports that tests of kernels use, with the meaning they have in assembly/index.ts. */
+export interface CoreUnderTest {
+  readonly memory: WebAssembly.Memory;
   allocate(bytes: number): number;
   free(pointer: number): void;
   run(op: number, rows: number, n: number, a: number): void;
+}
+
+export interface Build {
+  readonly name: BuildName;
+  readonly core: CoreUnderTest;
+  /** Runs a map over arrays of one length and returns its output, a copy. */
+  map(op: number, ...inputs: ArrayLike<number>[]): Float64Array<ArrayBuffer>;
 }
 
 export function openBuild(name: BuildName): Build {
@@ -34,9 +36,10 @@ export function openBuild(name: BuildName): Build {
     throw new Error(`the ${name} build failed an assertion at ${line}:${column}`);
   };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { abort } });
-  const core = instance.exports as unknown as Exports;
+  const core = instance.exports as unknown as CoreUnderTest;
   return {
     name,
+    core,
     map(op, ...inputs) {
       const n = inputs[0]!.length;
       const pointers = [...inputs, undefined].map(() => core.allocate((n + (n & 1)) * 8));
