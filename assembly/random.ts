@@ -9,6 +9,7 @@
 //   kind 1  uniforms  block = coordinate >> 1: words (0, 1) give coordinate 2·block, words (2, 3) give 2·block + 1
 //   kind 2  bits      block = coordinate >> 2: word j is coordinate 4·block + j
 //   kind 3  samplers  block = element, draw = number of the block within the element (assembly/sampler/)
+//   kind 4  scrambling of Sobol points  block = dimension (assembly/sobol.ts)
 //
 // A normal pair (Box & Muller 1958) takes 64 bits (a, b): the radius a uniform of 52 bits, a and the upper 20 bits of b; the
 // angle the 32 bits of b, its halves exchanged. Sharing these 20 bits is invisible (they are worth 2^-32 in the radius and come
@@ -22,6 +23,7 @@ export const NORMALS: u32 = 0;
 export const UNIFORMS: u32 = 1 << 28;
 export const BITS: u32 = 2 << 28;
 export const SAMPLES: u32 = 3 << 28;
+export const SCRAMBLES: u32 = 4 << 28;
 export const STREAM: u32 = (1 << 28) - 1;
 
 /** Where `philox` leaves its words: [word 0..3][counter 0..3]. */

@@ -20,6 +20,18 @@ export interface CoreExports {
   fillUniforms: RandomFill;
   fillBits: RandomFill;
   sample(family: number, n: number, a: number, seedLow: number, seedHigh: number, stream: number): void;
+  sobol(
+    directions: number,
+    dimensions: number,
+    firstDimension: number,
+    points: number,
+    first: number,
+    seedLow: number,
+    seedHigh: number,
+    stream: number,
+    flags: number,
+    out: number,
+  ): void;
   philoxBlock(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, out: number): void;
   adam(n: number, parameters: number, gradient: number, first: number, second: number, settings: number): void;
   klStandardNormal(
