@@ -5,7 +5,7 @@
 import { integer, knownOptions, rangeError, typeError } from "./errors.js";
 import type { Status } from "./optim/run.js";
 import { type Row, table } from "./posterior/table.js";
-import type { Site, Target } from "./target.js";
+import { constrained, elementNames, type Site, type Target } from "./target.js";
 
 /** What a posterior is made of. */
 export interface PosteriorParts {
@@ -134,26 +134,10 @@ export class Posterior {
     const { sample } = this.#parts;
     if (!sample) throw new Error(`the fit has no draws: ${this.message}`);
     const draws = this.size;
-    const n = this.#target.dimension;
     const unconstrained = sample(draws);
-    const theta = new Float64Array(n);
-    let values = unconstrained;
-    let width = n;
-    if (this.#target.constrainDraws) {
-      values = this.#target.constrainDraws(unconstrained, draws);
-      width = values.length / draws;
-    } else if (this.#target.constrain)
-      for (let d = 0; d < draws; d++) {
-        theta.set(unconstrained.subarray(d * n, (d + 1) * n));
-        const x = this.#target.constrain(theta);
-        if (d === 0) {
-          width = x.length;
-          values = new Float64Array(draws * width);
-        }
-        values.set(x, d * width);
-      }
+    const values = constrained(this.#target, unconstrained, draws);
     this.#unconstrained = unconstrained;
-    this.#width = width;
+    this.#width = values.length / draws;
     this.#values = values;
     return values;
   }
@@ -265,7 +249,7 @@ export class Posterior {
     column.sort();
     const name = this.#target.sites && this.#names()?.[at];
     return {
-      name: name || (sizeOf(site) === 1 && site.shape.length === 0 ? site.name : `${site.name}[${indexOf(site, i)}]`),
+      name: name || elementNames(site)[i]!,
       mean,
       sd,
       q5: quantileOf(column, 0.05),
@@ -288,17 +272,6 @@ export class Posterior {
     const khat = Number.isNaN(this.khat) ? "" : `, k-hat ${Number.isFinite(this.khat) ? this.khat.toFixed(2) : "Inf"}`;
     return new Summary(rows, this.message, `${this.status}: ELBO ${elbo}${khat}, ${this.size} draws`);
   }
-}
-
-/** "2, 0" of the i-th value of a site. */
-function indexOf(site: Site, i: number): string {
-  const index: number[] = [];
-  let rest = i;
-  for (let k = site.shape.length - 1; k >= 0; k--) {
-    index.unshift(rest % site.shape[k]!);
-    rest = Math.floor(rest / site.shape[k]!);
-  }
-  return index.join(", ");
 }
 
 /** Checks the number of draws a posterior keeps. */

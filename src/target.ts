@@ -14,6 +14,24 @@ export interface Site {
   readonly offset: number;
   /** Empty for a scalar; a plate's size comes first. */
   readonly shape: readonly number[];
+  /** Names of the positions of the first axis, when they have names. */
+  readonly labels?: readonly string[] | null | undefined;
+}
+
+/** Names of the elements of a site, row-major: "tau", "alpha[3]", "year[Morris]", "L[2,0]". */
+export function elementNames(site: Pick<Site, "name" | "shape" | "labels">): string[] {
+  const { name, shape, labels } = site;
+  if (!shape.length) return [name];
+  const size = shape.reduce((a, b) => a * b, 1);
+  return Array.from({ length: size }, (_, i) => {
+    const index: (number | string)[] = [];
+    for (let k = shape.length - 1, rest = i; k >= 0; k--) {
+      index.unshift(rest % shape[k]!);
+      rest = Math.floor(rest / shape[k]!);
+    }
+    if (labels) index[0] = labels[index[0] as number]!;
+    return `${name}[${index.join(",")}]`;
+  });
 }
 
 /** A log density on R^dimension with its gradient. Only the first two members are needed. */
@@ -70,4 +88,18 @@ export function checkTarget(label: string, value: unknown): Target {
   if (target.constrain !== undefined && typeof target.constrain !== "function")
     throw typeError(`${label}.constrain`, "a function (theta) => Float64Array", target.constrain);
   return value as Target;
+}
+
+/** Draws [draw][dimension] on the scale people read: [draw][value]. A copy, also where that scale is the unconstrained one. */
+export function constrained(target: Target, thetas: Float64Array, draws: number): Float64Array {
+  if (target.constrainDraws) return target.constrainDraws(thetas, draws);
+  if (!target.constrain) return thetas.slice();
+  const n = target.dimension;
+  let values = new Float64Array(0);
+  for (let d = 0; d < draws; d++) {
+    const x = target.constrain(thetas.slice(d * n, (d + 1) * n));
+    if (d === 0) values = new Float64Array(draws * x.length);
+    values.set(x, d * x.length);
+  }
+  return values;
 }

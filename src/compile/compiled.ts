@@ -4,7 +4,7 @@
 import { f64 } from "../core/memory.js";
 import type { Program } from "../core/program.js";
 import { rangeError, typeError } from "../errors.js";
-import type { Site, Target } from "../target.js";
+import { elementNames, type Site, type Target } from "../target.js";
 import * as g from "./arithmetic.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
@@ -73,19 +73,6 @@ function inUserOrder(x: Node): Node {
 const siteShape = (n: Node): number[] => (n.plate ? [n.plate.size, ...n.shape] : [...n.shape]);
 const size = (shape: readonly number[]): number => eventSize(shape);
 
-/** Names of the elements of a site: "tau", "alpha[3]", "L[2,0]". */
-function elementNames(name: string, shape: readonly number[]): string[] {
-  if (!shape.length) return [name];
-  return Array.from({ length: size(shape) }, (_, i) => {
-    const index: number[] = [];
-    for (let k = shape.length - 1, rest = i; k >= 0; k--) {
-      index.unshift(rest % shape[k]!);
-      rest = Math.floor(rest / shape[k]!);
-    }
-    return `${name}[${index.join(",")}]`;
-  });
-}
-
 /** A model with its data: a Target whose log density, gradient and constrained values run in the core. */
 export class CompiledModel implements Target {
   readonly dimension: number;
@@ -108,7 +95,9 @@ export class CompiledModel implements Target {
     this.dimension = graph.latents.reduce((n, l) => n + size(siteShape(l.raw)), 0);
     if (this.dimension === 0)
       throw new TypeError("model: expected at least one sample(...) site, got a model with no latent");
-    this.unconstrainedNames = graph.latents.flatMap((l) => elementNames(l.name, siteShape(l.raw)));
+    this.unconstrainedNames = graph.latents.flatMap((l) =>
+      elementNames({ name: l.name, shape: siteShape(l.raw), labels: l.raw.plate?.labels }),
+    );
 
     const named = [
       ...graph.latents.map((l) => ({ name: l.name, value: l.value, kind: "latent" as const })),
@@ -116,11 +105,11 @@ export class CompiledModel implements Target {
     ];
     let offset = 0;
     this.sites = named.map(({ name, value, kind }) => {
-      const site = { name, kind, offset, shape: siteShape(value) };
+      const site: Site = { name, kind, offset, shape: siteShape(value), labels: value.plate?.labels };
       offset += size(site.shape);
       return site;
     });
-    this.names = this.sites.flatMap((s) => elementNames(s.name, s.shape));
+    this.names = this.sites.flatMap(elementNames);
 
     const raws = graph.latents.map((l) => l.raw);
     const gradients = gradient(graph.terms, raws);
@@ -229,6 +218,41 @@ export class CompiledModel implements Target {
     });
     for (let i = 0; i < gradient.length; i++) gradient[i]! /= this.batches;
     return sum / this.batches;
+  }
+
+  logDensityGradientBatch(draws: number, thetas: Float64Array, gradients: Float64Array, values: Float64Array): void {
+    const n = this.dimension;
+    if (thetas.length !== draws * n) throw rangeError("thetas", `${draws} × ${n} coordinates`, thetas);
+    if (gradients.length !== draws * n) throw rangeError("gradients", `${draws} × ${n} numbers`, gradients);
+    if (values.length !== draws) throw rangeError("values", `${draws} numbers`, values);
+    const lanes = draws < 8 ? 1 : 16;
+    const encoded = this.#cached(lanes === 1 ? "main" : "main:16", () => this.#encode(lanes));
+    const { program } = encoded;
+    for (let start = 0; start < draws; start += lanes) {
+      const count = Math.min(lanes, draws - start);
+      const theta = program.theta();
+      for (let s = 0; s < lanes; s++) {
+        // Lanes without a draw repeat the last one.
+        const from = (start + Math.min(s, count - 1)) * n;
+        for (let i = 0; i < n; i++) theta[i * lanes + s] = thetas[from + i]!;
+      }
+      const to = start * n;
+      gradients.fill(0, to, to + count * n);
+      values.fill(0, start, start + count);
+      this.#everyBatch(encoded, () => {
+        program.evaluate();
+        const part = program.gradient();
+        const density = program.logDensity();
+        for (let s = 0; s < count; s++) {
+          values[start + s]! += density[s]!;
+          for (let i = 0; i < n; i++) gradients[to + s * n + i]! += part[i * lanes + s]!;
+        }
+      });
+      if (this.batches > 1) {
+        for (let k = to; k < to + count * n; k++) gradients[k]! /= this.batches;
+        for (let s = start; s < start + count; s++) values[s]! /= this.batches;
+      }
+    }
   }
 
   constrain(theta: Float64Array): Float64Array {

@@ -15,6 +15,8 @@ export class Plate {
     readonly name: string,
     readonly size: number,
     subsample: number = size,
+    /** Names of the rows, for reports. */
+    readonly labels: readonly string[] | null = null,
   ) {
     this.batchSize = Math.min(subsample, size);
     this.batches = Math.ceil(size / this.batchSize);

@@ -32,7 +32,6 @@ export class PlateHandle {
   constructor(
     /** For the compiler. */
     readonly plate: Plate,
-    readonly labels: readonly unknown[] | null,
   ) {}
 
   get name(): string {
@@ -69,7 +68,7 @@ export class PlateHandle {
     const target = into instanceof PlateHandle ? `plate "${into.name}"` : "a vector";
     const label = `index of plate "${this.name}" into ${target}`;
     const limit = into instanceof PlateHandle ? into.size : integer(`${label}: length`, into, 1);
-    const index = toIndex(label, values, limit, into instanceof PlateHandle ? into.labels : null);
+    const index = toIndex(label, values, limit, into instanceof PlateHandle ? into.plate.labels : null);
     if (index.length !== this.size) throw rangeError(label, `${this.size} entries`, unwrap(values));
     return new PlateIndex(this.plate, index, into instanceof PlateHandle ? into.plate : null, limit);
   }
@@ -180,15 +179,15 @@ class Trace implements ModelContext {
     if (rows === undefined) throw typeError(`${label}: size`, "a number of rows or an array of them", size);
     integer(`${label}: size`, rows, 1);
     if (options.subsample !== undefined) integer(`${label}: subsample`, options.subsample, 1, rows);
-    const plate = new Plate(name, rows, options.subsample);
-    this.#plates.set(name, plate);
     const plain = unwrap(size);
     const labels = Array.isArray(plain) && plain.every((x) => typeof x === "string") ? plain : null;
     if (labels && new Set(labels).size < labels.length) {
       const twice = labels.findIndex((x, i) => labels.indexOf(x) < i);
       throw new RangeError(`${label}: the label ${JSON.stringify(labels[twice])} is used twice`);
     }
-    return new PlateHandle(plate, labels);
+    const plate = new Plate(name, rows, options.subsample, labels as readonly string[] | null);
+    this.#plates.set(name, plate);
+    return new PlateHandle(plate);
   };
 
   readonly deterministic = (name: string, value: Value): Expression => {
