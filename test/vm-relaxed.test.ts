@@ -1,0 +1,6 @@
+// The virtual machine on the relaxed build, which fuses products and sums.
+
+import { instructionTests, useBuild } from "./vm-instructions.js";
+
+useBuild("relaxed");
+instructionTests("relaxed");
