@@ -1,4 +1,4 @@
-# Writes test/sampler-tables.json: for each case the parameters of a sampler, edges of about 32 cells of about equal probability,
+# Writes test/sampler-tables.txt, one line of JSON a case: the parameters of a sampler, edges of about 32 cells of about equal probability,
 # the exact probabilities of these cells (from scipy's distribution functions, or a quadrature where it has none that holds), and
 # mean, standard deviation and excess kurtosis where they are finite. Run: python3 test/sampler-tables.py
 import json, math, os
@@ -116,7 +116,7 @@ for n, p in [(10, 0.3), (1, 0.5), (20, 0.95), (100, 0.5), (1000, 0.001), (25, 0.
     case("Binomial", (n, p), stats.binom(n, p))
 case("BetaBinomial", (20, 0.5, 2), stats.betabinom(20, 0.5, 2))
 
-path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sampler-tables.json")
+path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sampler-tables.txt")
 with open(path, "w") as f:
-    f.write("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]\n")
+    f.writelines(json.dumps(c, separators=(",", ":")) + "\n" for c in cases)
 print(len(cases), os.path.getsize(path))
