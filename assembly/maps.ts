@@ -4,7 +4,7 @@
 
 import { abs, add, div, ld, madd, mul, neg, select, splat, sqrt, st, sub } from "./lanes";
 import {
-  exp, expm1, expOf, expSlow, expSpecial, log1p, logAddExp, logOf, logSlow, logSpecial, sigmoidFrom, softplusFrom, tanh,
+  exp, expm1, expOf, expSlow, expSpecial, log1p, logAddExp, log as logOfAny, logOf, logSpecial, sigmoidFrom, softplusFrom, tanh,
 } from "./math";
 import { Op } from "./opcodes";
 import { pow } from "./power";
@@ -136,8 +136,8 @@ function log(n: i32, a: usize): void {
     const v0 = ld(p), v1 = ld(p1);
     let r0: v128, r1: v128;
     if (v128.any_true(v128.or(logSpecial(v0), logSpecial(v1)))) {
-      r0 = logSlow(v0);
-      r1 = logSlow(v1);
+      r0 = logOfAny(v0);
+      r1 = logOfAny(v1);
     } else {
       r0 = logOf(v0);
       r1 = logOf(v1);

@@ -3,8 +3,8 @@
 // (s = f / (2 + f)); coefficients are minimax fits of our own. What is promised and observed stands in docs/accuracy.md.
 // A lane never sees its neighbour: "any lane special" only chooses the code that computes the same bits with care.
 //
-// Loops that want speed call the inline pieces (`expOf`, `logOf`, ..) on two vectors, then test both for special lanes once and
-// redo them with the `..Slow` functions; other callers use the plain names.
+// Loops that want speed test for special lanes (`expSpecial`, `logSpecial`) and call the inline pieces (`expOf`, `logOf`) where there
+// are none; other callers use the plain names.
 
 import { abs, add, div, lds, madd, mul, neg, nmadd, pmax, pmin, select, splat, sub } from "./lanes";
 
@@ -155,14 +155,10 @@ const M = memory.data<f64>([
   return v128.bitselect(x, add(s, madd(scale, expm1Rest(r, hi, lo), e)), splat(-0.0));
 }
 
-function expm1Slow(x: v128): v128 {
-  const special = expSpecial(x);
-  return select(special, sub(expSlow(x, splat(0)), splat(1)), expm1Of(v128.andnot(x, special)));
-}
-
 export function expm1(x: v128): v128 {
-  if (any(expSpecial(x))) return expm1Slow(x);
-  return expm1Of(x);
+  const y = expm1Of(x), special = expSpecial(x);
+  if (any(special)) return select(special, sub(expSlow(x, splat(0)), splat(1)), y);
+  return y;
 }
 
 // ---- log
@@ -221,12 +217,6 @@ const LB = memory.data<u64>([
   return i64x2.gt_s(i64x2.add(x, lds(LB + 32)), lds(LB + 40));
 }
 
-export function logSlow(x: v128): v128 {
-  const small = f64x2.lt(x, lds(L + 72));
-  const y = logParts(select(small, mul(x, splat(18014398509481984.0)), x), x, v128.and(small, splat(-54)), false, true);
-  return logEdges(x, y, f64x2.eq(x, splat(0)));
-}
-
 /** `y`, but -∞ where zero, NaN below it, and +∞ and NaN as they are. */
 // @ts-ignore: decorator
 @inline function logEdges(x: v128, y: v128, zero: v128): v128 {
@@ -236,8 +226,15 @@ export function logSlow(x: v128): v128 {
 }
 
 export function log(x: v128): v128 {
-  if (any(logSpecial(x))) return logSlow(x);
-  return logOf(x);
+  let u = x, shift = splat(0);
+  const special = any(logSpecial(x));
+  if (special) {
+    const small = f64x2.lt(x, lds(L + 72));
+    u = select(small, mul(x, splat(18014398509481984.0)), x);
+    shift = v128.and(small, splat(-54));
+  }
+  const y = logParts(u, x, shift, false, true);
+  return special ? logEdges(x, y, f64x2.eq(x, splat(0))) : y;
 }
 
 // ---- log1p
@@ -258,15 +255,11 @@ export function log(x: v128): v128 {
   return f64x2.ne(pmax(splat(-0.9999999999999999), pmin(lds(L + 80), x)), x);
 }
 
-export function log1pSlow(x: v128): v128 {
-  const special = log1pSpecial(x);
-  const u = add(x, splat(1));
-  return select(special, logEdges(u, u, f64x2.eq(u, splat(0))), log1pOf(v128.andnot(x, special)));
-}
-
 export function log1p(x: v128): v128 {
-  if (any(log1pSpecial(x))) return log1pSlow(x);
-  return log1pOf(x);
+  const y = log1pOf(x), special = log1pSpecial(x);
+  if (!any(special)) return y;
+  const u = add(x, splat(1));
+  return select(special, logEdges(u, u, f64x2.eq(u, splat(0))), y);
 }
 
 // ---- the logistic family: all three from e = exp(-|x|)
@@ -278,19 +271,9 @@ const S = memory.data<f64>([
   2.0, 1.0, // 80, 88
 ]);
 
-/** exp(-|x|): what `softplusFrom` and `sigmoidFrom` share. Where `expSpecial(x)` use expNegAbsSlow. */
-// @ts-ignore: decorator
-@inline export function expNegAbsOf(x: v128): v128 {
-  return expOf(v128.or(x, splat(-0.0)));
-}
-
-export function expNegAbsSlow(x: v128): v128 {
-  return expSlow(v128.or(x, splat(-0.0)), splat(0));
-}
-
+/** exp(-|x|): what `softplusFrom` and `sigmoidFrom` share. */
 export function expNegAbs(x: v128): v128 {
-  if (any(expSpecial(x))) return expNegAbsSlow(x);
-  return expNegAbsOf(x);
+  return exp(v128.or(x, splat(-0.0)));
 }
 
 /** log(1 + e) - e for e within 0..1. */
