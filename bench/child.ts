@@ -6,7 +6,7 @@ import { baseline } from "./baseline.js";
 import { loadBuild } from "./build.js";
 import { type Workload, workloads } from "./data.js";
 import { EngineFit, normalsOf } from "./engine.js";
-import { type Comparison, compare } from "./interleave.js";
+import { type Comparison, compare, warmUp } from "./interleave.js";
 import { kernelSizes, kernels } from "./kernels.js";
 
 /** What the child reports: the comparisons, or why there are none. */
@@ -50,9 +50,8 @@ function measureWorkload(workload: Workload, build: string, quick: boolean): Row
 
   const plain = baseline(workload);
   const engine = new EngineFit(workload);
-  const start = performance.now();
-  plain.run(3);
-  const steps = Math.max(1, Math.min(2_000, Math.round(1 / ((performance.now() - start) / 3))));
+  // Many steps a crossing, as in a fit, yet samples short enough to slip between other processes.
+  const steps = Math.max(1, Math.min(2_000, Math.round(4e-4 / (warmUp(() => plain.run(10), 0.3) / 10))));
   const comparison = compare(
     { count: steps, run: () => plain.run(steps) },
     { count: steps, run: () => engine.run(steps) },

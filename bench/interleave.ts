@@ -1,6 +1,6 @@
 // Two ways to the same result, timed by benchmark.js in alternation: a cycle of one, a cycle of the other, the order turned round each
-// time, so that whatever else the machine does hits both. A cycle's figure is its fastest sample (what disturbs only ever adds
-// time); the answer is the median of the ratios of neighbouring cycles with their quartiles.
+// time, so that whatever else the machine does hits both. Samples are shorter than a time slice of the system and a cycle's figure
+// is its fastest one, since what disturbs only ever adds time. The answer: the median of the ratios of neighbouring cycles.
 
 import Benchmark from "benchmark";
 
@@ -36,17 +36,23 @@ function cycle(benchmark: Benchmark, side: Side): number {
   return Math.min(...benchmark.stats.sample) / side.count;
 }
 
-/** Runs a function for a while, so that the engine has compiled it as well as it will. */
-function warmUp(run: () => void, seconds: number): void {
-  const end = performance.now() + seconds * 1e3;
-  do run();
-  while (performance.now() < end);
+/** Runs a function for a while, so that V8 compiles it as well as it will; returns the seconds of its fastest call. */
+export function warmUp(run: () => void, seconds: number): number {
+  let best = Infinity;
+  for (let left = seconds * 1e3; left > 0; ) {
+    const start = performance.now();
+    run();
+    const taken = performance.now() - start;
+    best = Math.min(best, taken);
+    left -= taken;
+  }
+  return best * 1e-3;
 }
 
 export function compare(plain: Side, engine: Side, quick: boolean): Comparison {
   const rounds = quick ? 5 : 15;
   for (const side of [plain, engine]) warmUp(side.run, quick ? 0.3 : 0.6);
-  const options = { minTime: 0.003, maxTime: 0.06, minSamples: 4 };
+  const options = { minTime: 0.0004, maxTime: 0.05, minSamples: 5 };
   const sides = [plain, engine].map((side) => ({ side, benchmark: new Benchmark(side.run, options), times: [0] }));
   for (const s of sides) s.times.length = 0;
   for (let k = 0; k < rounds; k++)
