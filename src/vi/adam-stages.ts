@@ -56,6 +56,7 @@ const stretch = 10;
 const averaging = 150;
 const longestStage = 3000;
 const decay = 0.25;
+const slowest = 3e-4;
 /** Milliseconds after which the event loop may want its turn. */
 const patience = 4;
 
@@ -242,6 +243,8 @@ export function* adamStages(session: Session, start: Full, options: StageOptions
       if (session.cancelled) return ended("cancelled");
       if (session.steps >= options.maxSteps) return ended("maxSteps");
       stage++;
+      // Whatever still moves, smaller steps will not find it in reasonable time.
+      if (rate * decay < slowest) break;
       if (options.entropy === "auto") state.entropy = "stl";
       rate *= decay;
       climber.begin(q);

@@ -14,7 +14,16 @@ import { type Gaussian, logDensityOfNormals } from "./gaussian.js";
 import { fromPath, fromPoint, type Initial, startingPoint } from "./initial.js";
 import { assessment, type Full, naturalClimb, naturalCorrection, targetRoot } from "./natural.js";
 import type { Check, Outcome } from "./outcome.js";
-import { type Assessment, antitheticNormals, assessDiagonal, evaluateBatch, regress } from "./regression.js";
+import {
+  type Assessment,
+  antitheticNormals,
+  assessDiagonal,
+  type Batch,
+  designOf,
+  evaluateBatch,
+  type Regression,
+  regress,
+} from "./regression.js";
 import { sentence } from "./report.js";
 import { adviStreams, Session } from "./session.js";
 import { type Shift, shiftByWeights } from "./witness.js";
@@ -58,7 +67,7 @@ export const regressionLimit = 160;
 /** An answer is at the optimum of its family when no location wants to move by more, no scale to change by more. */
 export const tolerance = 0.05;
 /** The standard errors within which that must be known. */
-const certainty = 0.025;
+const certainty = 0.015;
 
 const rates = { cold: [1, 0.3, 0.1, 0.03, 0.01, 0.003], warm: [0.1, 0.03, 0.01] } as const;
 
@@ -73,18 +82,25 @@ const dense = (q: Full): Full => {
 /** Whether the assessment says "at the optimum". */
 export function atOptimum(a: Assessment): boolean {
   return (
-    a.location <= tolerance + 2 * Math.min(a.locationError, certainty) &&
-    a.scale <= tolerance + 2 * Math.min(a.scaleError, certainty) &&
+    a.location <= tolerance + 2 * Math.min(a.locationError, 0.5 * tolerance) &&
+    a.scale <= tolerance + 2 * Math.min(a.scaleError, 0.5 * tolerance) &&
     a.locationError <= tolerance &&
     a.scaleError <= tolerance
   );
 }
 
-/** Judges and corrects answers on fresh draws. */
+/** Whether a correction would be lost in its own noise. */
+function near(a: Assessment): boolean {
+  return a.location <= 0.5 * tolerance + a.locationError && a.scale <= 0.5 * tolerance + a.scaleError;
+}
+
+/** Judges answers on fresh draws, and corrects them by the same draws. */
 class Judge {
   last: Assessment | undefined;
   q: Full;
   #round = 0;
+  #batch: Batch | undefined;
+  #regression: Regression | undefined;
 
   constructor(
     readonly session: Session,
@@ -98,39 +114,40 @@ class Judge {
     const { session } = this;
     const n = session.dimension;
     this.q = q;
-    for (let draws = Math.max(512, 4 * n); ; draws *= 4) {
+    this.last = undefined;
+    const most = Math.max(2048, 4 * n);
+    let draws = Math.max(256, 4 * n);
+    for (;;) {
       const normals = antitheticNormals(session.normals, draws, n, adviStreams.assess, this.#round++);
       const batch = yield* evaluateBatch(session, q, normals, "assess");
       if (batch.failed >= 0) return false;
-      let a: Assessment | undefined;
+      this.#batch = batch;
       if (n <= regressionLimit) {
-        const r = regress(q, batch);
-        a = r && assessment(q, r);
-      } else a = assessDiagonal(q, batch);
-      this.last = a;
+        const design = designOf(normals, n);
+        this.#regression = design && regress(q, batch, design);
+        this.last = this.#regression && assessment(q, this.#regression);
+      } else this.last = assessDiagonal(q, batch);
+      const a = this.last;
       if (!a) return false;
-      if (atOptimum(a) && a.locationError <= certainty && a.scaleError <= certainty) return true;
-      const doubtful = a.locationError > certainty || a.scaleError > certainty;
-      if (!doubtful || draws * 4 > 2048) return atOptimum(a);
+      const sure = a.locationError <= certainty && a.scaleError <= certainty;
+      const off = a.location > tolerance + 3 * a.locationError || a.scale > tolerance + 3 * a.scaleError;
+      if (sure || off || draws >= most) return atOptimum(a);
+      const wanted = draws * (Math.max(a.locationError, a.scaleError) / certainty) ** 2;
+      draws = Math.min(most, 64 * Math.ceil(Math.max(2 * draws, wanted) / 64));
     }
   }
 
   /** Rounds of judgement, each followed by a natural-gradient step on its own draws while one helps. */
   *refine(start: Full, rounds: number): Run<boolean> {
     const { session } = this;
-    const n = session.dimension;
     this.q = start;
-    let draws = Math.max(512, 4 * n);
     for (let k = 0; k < rounds && !session.cancelled; k++) {
-      if (yield* this.judge(this.q)) return true;
-      const normals = antitheticNormals(session.normals, draws, n, adviStreams.assess, this.#round++);
-      const batch = yield* evaluateBatch(session, this.q, normals, "refine");
-      const r = batch.failed < 0 ? regress(this.q, batch) : undefined;
-      if (!r || session.cancelled) return false;
-      const better = yield* naturalCorrection(session, this.q, batch, r);
-      if (!better) return false;
-      this.q = better.q;
-      draws = Math.min(2048, draws * 2);
+      const good = yield* this.judge(this.q);
+      if (good && this.last && (near(this.last) || k === rounds - 1)) return true;
+      if (!this.last || !this.#batch || !this.#regression || session.cancelled) return false;
+      const better = yield* naturalCorrection(session, this.q, this.#batch, this.#regression);
+      if (!better) return good;
+      this.q = better;
     }
     return false;
   }
@@ -149,7 +166,7 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
   const regressable = n <= regressionLimit;
   const asFamily = (q: Full): Full => (family === "fullRank" ? dense(q) : q);
   let end: End = "stages";
-  let near = false;
+  let warm = false;
   let rate: number | undefined;
   let judge: Judge;
   let root: Float64Array | undefined;
@@ -177,7 +194,7 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
       if (session.cancelled) return yield* checked(session, options, judge, "cancelled", rate);
       if (yield* judge.refine(best.q, 4)) end = "judged";
       root = best.regression && targetRoot(best.q, best.regression);
-      near = true;
+      warm = true;
     }
   } else {
     judge = new Judge(session, asFamily({ kind: "diagonal", mean: start, scale: new Float64Array(n).fill(1) }));
@@ -187,10 +204,10 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
     const climbed = yield* adamStages(session, judge.q, {
       family,
       entropy: options.entropy,
-      near,
+      near: warm,
       draws: options.draws,
       maxSteps: options.maxSteps,
-      rates: fixed !== undefined ? [fixed] : near ? rates.warm : rates.cold,
+      rates: fixed !== undefined ? [fixed] : warm ? rates.warm : rates.cold,
       stages: fixed !== undefined ? 1 : 6,
       root,
       units: root ? undefined : units,

@@ -13,6 +13,7 @@ import {
   antitheticNormals,
   assess,
   type Batch,
+  designOf,
   evaluateBatch,
   type Regression,
   regress,
@@ -165,6 +166,7 @@ export interface ClimbOptions {
 export function* naturalClimb(session: Session, start: Full, options: ClimbOptions): Run<Climb> {
   const stage = "warm-up";
   const normals = antitheticNormals(session.normals, options.draws, session.dimension, options.stream, 0);
+  const design = designOf(normals, session.dimension);
   let q = start;
   let settled = false;
   let batch = yield* evaluateBatch(session, q, normals, stage);
@@ -173,7 +175,7 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
     q = narrowed(q, 0.25);
     batch = yield* evaluateBatch(session, q, normals, stage);
   }
-  let regression = batch.failed < 0 ? regress(q, batch) : undefined;
+  let regression = design && batch.failed < 0 ? regress(q, batch, design) : undefined;
   let rho = 1;
   for (let steps = 0; steps < options.maxSteps && regression && !settled; steps++) {
     let taken: Step | undefined;
@@ -198,7 +200,7 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
     q = taken.q;
     rho = Math.min(1, rho * 2);
     session.record(batch.elbo);
-    regression = regress(q, batch);
+    regression = design && regress(q, batch, design);
     yield* session.turn(stage);
     if (session.cancelled) break;
   }
@@ -211,7 +213,7 @@ export function* naturalCorrection(
   q: Full,
   batch: Batch,
   regression: Regression,
-): Run<{ q: Full; batch: Batch } | undefined> {
+): Run<Full | undefined> {
   for (const rho of [1, 0.3, 0.1]) {
     const step = naturalStep(q, regression, rho, rho === 1 ? floorOf(regression) : cautious);
     if (!step) return undefined;
@@ -219,7 +221,7 @@ export function* naturalCorrection(
     if (session.cancelled) return undefined;
     if (next.elbo <= batch.elbo) continue;
     session.record(next.elbo);
-    return { q: step.q, batch: next };
+    return step.q;
   }
   return undefined;
 }

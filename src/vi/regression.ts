@@ -4,7 +4,7 @@
 // ELBO among all Gaussians where b = 0 and C = I, among the mean-field ones where b = 0 and C has a unit diagonal (Opper & Archambeau 2009).
 
 import { cholesky, multiplyLowerTransposed, solveLower, solveLowerTransposed } from "../linalg/cholesky.js";
-import { addScaledAt, allFinite } from "../linalg/vector.js";
+import { addScaledAt, allFinite, dotAt } from "../linalg/vector.js";
 import type { Run } from "../optim/run.js";
 import type { NormalSource } from "./draws.js";
 import { drawsFromNormals, type Gaussian, gaussianEntropy } from "./gaussian.js";
@@ -87,79 +87,84 @@ export function* evaluateBatch(
   };
 }
 
+/** Standard normals for a regression: antithetic, with the factor of their Gram matrix, which any number of regressions share. */
+export interface Design {
+  readonly normals: Float64Array;
+  readonly draws: number;
+  /** Cholesky factor of the sum of e e^T over the first half of the draws. */
+  readonly factor: Float64Array;
+}
+
+/** Undefined when the normals do not span the space: at least 2 n draws are needed. */
+export function designOf(normals: Float64Array, dimension: number): Design | undefined {
+  const n = dimension;
+  const draws = normals.length / n;
+  const factor = new Float64Array(n * n);
+  for (let d = 0; d < draws / 2; d++) {
+    const at = d * n;
+    for (let i = 0; i < n; i++) addScaledAt(i + 1, normals[at + i]!, normals, at, factor, i * n);
+  }
+  return cholesky(factor, n) ? { normals, draws, factor } : undefined;
+}
+
 export interface Regression {
   /** E h: the gradient with respect to the location, in q's own standard deviations. */
   readonly b: Float64Array;
-  /** Its standard error, from the residuals. */
+  /** Its standard error: only what is even in the normals makes one. */
   readonly bError: Float64Array;
   /** Symmetrised C, row-major. */
   readonly c: Float64Array;
-  /** Standard error of each diagonal element of C. */
+  /** Standard error of each diagonal element of C: from what is odd in the normals, and not linear. */
   readonly diagonalError: Float64Array;
-  /** Residual variance as a share of the variance of h, averaged over coordinates: 0 for a Gaussian target. */
+  /** Share of the variance of h that is not linear in the normals, averaged over coordinates: 0 for a Gaussian target. */
   readonly roughness: number;
 }
 
-/** Needs at least 2 n + 2 antithetic (n + 2 independent) draws; undefined when the normals do not span the space. */
-export function regress(q: Gaussian, batch: Batch): Regression | undefined {
+/** Regresses the gradients of a batch (evaluated at the design's normals) on the normals. */
+export function regress(q: Gaussian, batch: Batch, design: Design): Regression {
   const n = q.mean.length;
   const { draws, normals, gradients } = batch;
+  const half = draws / 2;
   const h = new Float64Array(gradients.length);
   toStandard(q, draws, gradients, h);
   const b = new Float64Array(n);
-  const mean = new Float64Array(n);
-  for (let d = 0; d < draws; d++) {
-    addScaledAt(n, 1 / draws, h, d * n, b, 0);
-    addScaledAt(n, 1 / draws, normals, d * n, mean, 0);
-  }
-  const gram = new Float64Array(n * n);
-  const cross = new Float64Array(n * n); // row i: the coefficients of h_i
-  for (let d = 0; d < draws; d++) {
+  for (let d = 0; d < draws; d++) addScaledAt(n, 1 / draws, h, d * n, b, 0);
+  const cross = new Float64Array(n * n); // row i: minus the sum of the odd part of h_i times the normals
+  const even = new Float64Array(n);
+  const odd = new Float64Array(n);
+  for (let d = 0; d < half; d++) {
     const at = d * n;
+    const mirrored = at + half * n;
     for (let i = 0; i < n; i++) {
-      addScaledAt(i + 1, normals[at + i]!, normals, at, gram, i * n);
-      addScaledAt(n, -h[at + i]!, normals, at, cross, i * n);
-    }
-  }
-  for (let i = 0; i < n; i++) {
-    addScaledAt(i + 1, -draws * mean[i]!, mean, 0, gram, i * n);
-    addScaledAt(n, draws * b[i]!, mean, 0, cross, i * n);
-  }
-  if (!cholesky(gram, n)) return undefined;
-  for (let i = 0; i < n; i++) {
-    solveLower(gram, n, cross, i * n);
-    solveLowerTransposed(gram, n, cross, i * n);
-  }
-  // Independent normals have a mean of their own, which the intercept does not see.
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) b[i] = b[i]! + cross[i * n + j]! * mean[j]!;
-  // Residuals, before C is made symmetric.
-  const freedom = Math.max(1, draws - n - 1);
-  const residual = new Float64Array(n);
-  const spread = new Float64Array(n);
-  const r = new Float64Array(n);
-  for (let d = 0; d < draws; d++) {
-    const at = d * n;
-    for (let i = 0; i < n; i++) {
-      let s = h[at + i]! - b[i]!;
-      for (let j = 0; j < n; j++) s += cross[i * n + j]! * normals[at + j]!;
-      r[i] = s;
-      residual[i] = residual[i]! + s * s;
-      spread[i] = spread[i]! + h[at + i]! * h[at + i]!;
+      const v = 0.5 * (h[at + i]! + h[mirrored + i]!) - b[i]!;
+      const o = 0.5 * (h[at + i]! - h[mirrored + i]!);
+      even[i] = even[i]! + v * v;
+      odd[i] = odd[i]! + o * o;
+      addScaledAt(n, -o, normals, at, cross, i * n);
     }
   }
   const bError = new Float64Array(n);
   const diagonalError = new Float64Array(n);
-  let roughness = 0;
-  for (let i = 0; i < n; i++) {
-    const variance = residual[i]! / freedom;
-    bError[i] = Math.sqrt(variance / draws);
-    // Var of a slope: residual variance over the sum of squares of its normal, about `draws`.
-    diagonalError[i] = Math.sqrt(variance / draws);
-    roughness += spread[i]! > 0 ? (variance * draws) / spread[i]! / n : 0;
-  }
   const c = new Float64Array(n * n);
+  const row = new Float64Array(n);
+  let roughness = 0;
+  const free = Math.max(1, half - n);
+  for (let i = 0; i < n; i++) {
+    row.set(cross.subarray(i * n, (i + 1) * n));
+    solveLower(design.factor, n, row);
+    // What the regression explains, as a sum of squares, lies in the coordinates of the factor.
+    const residual = Math.max(0, odd[i]! - dotAt(n, row, 0, row, 0));
+    solveLowerTransposed(design.factor, n, row);
+    c.set(row, i * n);
+    const variance = even[i]! / Math.max(1, half - 1);
+    bError[i] = Math.sqrt(variance / half);
+    // Variance of a slope: that of the residuals over the sum of squares of its normal, about half the draws.
+    diagonalError[i] = Math.sqrt(residual / free / half);
+    const total = even[i]! + odd[i]!;
+    roughness += total > 0 ? (even[i]! + residual) / total / n : 0;
+  }
   for (let i = 0; i < n; i++)
-    for (let j = 0; j <= i; j++) c[i * n + j] = c[j * n + i] = 0.5 * (cross[i * n + j]! + cross[j * n + i]!);
+    for (let j = 0; j < i; j++) c[i * n + j] = c[j * n + i] = 0.5 * (c[i * n + j]! + c[j * n + i]!);
   return { b, bError, c, diagonalError, roughness };
 }
 

@@ -6,7 +6,7 @@ import type { AdviOptions, End } from "./advi.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import type { Session } from "./session.js";
-import { disagrees, type Shift } from "./witness.js";
+import { disagrees, most, type Shift } from "./witness.js";
 
 export interface Facts {
   readonly end: End;
@@ -88,7 +88,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
   if (shift && disagrees(shift)) {
     const ratio = shift.scaleRatio;
     const what =
-      shift.location > 0.2 + 2 * shift.error
+      shift.location > most.location + shift.error
         ? `would move the mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
         : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)}`;
     return {

@@ -8,7 +8,15 @@ import type { NormalSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
 
 /** Streams of random numbers of a fit by ADVI; `streams` of outcome.ts holds those of the other algorithms. */
-export const adviStreams = { initial: 16, climb: 17, assess: 18, rate: 19, step: 20, check: 21, posterior: 22 } as const;
+export const adviStreams = {
+  initial: 16,
+  climb: 17,
+  assess: 18,
+  rate: 19,
+  step: 20,
+  check: 21,
+  posterior: 22,
+} as const;
 
 /** Draws evaluated between two chances to stop. */
 export const slice = 16;
