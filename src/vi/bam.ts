@@ -167,7 +167,13 @@ export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResul
   };
 }
 
-function sentence(status: BamResult["status"], steps: number, scoreError: number, check: BamResult["check"]): string {
+function sentence(
+  status: BamResult["status"],
+  steps: number,
+  scoreError: number,
+  matched: boolean,
+  check: BamResult["check"],
+): string {
   if (check === undefined) return "The log density or its gradient is not finite at the draws of any Gaussian tried.";
   const end = {
     converged: matched
