@@ -28,7 +28,7 @@ export interface StoppingReport {
 
 /**
  * What the default rule was measured to do: on traces that rise by at least `rise` noise standard deviations per step for 2,000
- * steps, the share stopped; on stalled ones, the median number of steps until the stop (test/stopping.test.ts).
+ * steps, the share stopped; on stalled ones, the median number of steps until the stop (test/cusum.test.ts).
  */
 export const stoppingPromise = { falseStops: 0.01, medianDelay: 150 } as const;
 
