@@ -16,7 +16,7 @@ An entry of promises.json:
   domain      [low, high]: outside, the value is NaN
   points      [{"log": [low, high], "count": n, "sign": "+" | "-" | "both"} | {"lin": [low, high], "count": n}]
   near        branch points; each with its three neighbours on either side (values may be expressions: "log(2)/2")
-  exact       single inputs
+  exact       single inputs, among them the worst of some ten million random ones
   pairs       for two arguments: [{"x": points, "y": points, "count": n}]
   grid        for two arguments: {"x": [...], "y": [...]}: all combinations, with three neighbours of x when "near" is true
   regions     [{"name", "from", "to", "ulp", "absolute", "relaxedUlp"}]: a point belongs to the first region that holds its x
