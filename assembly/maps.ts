@@ -9,7 +9,7 @@ import {
 import { Op } from "./opcodes";
 import { pow } from "./power";
 import {
-  digamma, erf, erfc, erfcx, lbeta, lgamma, lgamma1p, logNdtr, ndtr, ndtri, trigamma,
+  besselRatio, digamma, erf, erfc, erfcx, lbeta, lgamma, lgamma1p, logBesselI0, logNdtr, ndtr, ndtri, runScalar, trigamma,
 } from "./special";
 import { cos, sin } from "./trigonometry";
 
@@ -87,6 +87,8 @@ function call1(op: i32, n: i32, a: usize): void {
       case Op.Digamma: v = digamma(v); break;
       case Op.Trigamma: v = trigamma(v); break;
       case Op.Lgamma1p: v = lgamma1p(v); break;
+      case Op.LogBesselI0: v = logBesselI0(v); break;
+      case Op.BesselRatio: v = besselRatio(v); break;
       default: unreachable();
     }
     st(p + y, v);
@@ -193,6 +195,8 @@ export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.LogAddExp:
     case Op.Lbeta: return call2(op, n, a);
     case Op.MulAdd: return mulAdd(n, a);
-    default: return call1(op, n, a);
+    default:
+      if (op >= Op.GammaP && op <= Op.BetaSampleDerivative) return runScalar(op, n, a);
+      return call1(op, n, a);
   }
 }

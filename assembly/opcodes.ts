@@ -84,8 +84,37 @@ export const enum Op {
   Less = 105,
   /** a, b, c; out = a·b + c */
   MulAdd = 112,
-  /** in; out = lgamma(1 + in) */
+  // Scalar code, one element after the other: assembly/special/kernels.ts
+  /** a, x; the regularised incomplete gamma function P(a, x) */
+  GammaP = 113,
+  /** a, x; Q(a, x) = 1 - P(a, x) */
+  GammaQ = 114,
+  /** a, p; x with P(a, x) = p */
+  GammaPInverse = 115,
+  /** a, q; x with Q(a, x) = q */
+  GammaQInverse = 116,
+  /** a, x; ∂P/∂a */
+  GammaPShapeDerivative = 117,
+  /** a, x; ∂x/∂a at fixed P(a, x): the implicit gradient of a gamma draw */
+  GammaSampleDerivative = 118,
+  /** h, a; Owen's T function */
+  OwensT = 119,
+  /** a, b, x; the regularised incomplete beta function I_x(a, b) */
+  BetaInc = 120,
+  /** a, b, p; x with I_x(a, b) = p */
+  BetaIncInverse = 121,
+  /** a, b, x; ∂I/∂a */
+  BetaIncDerivativeA = 122,
+  /** a, b, x; ∂I/∂b */
+  BetaIncDerivativeB = 123,
+  /** a, b, x; ∂x/∂a at fixed I_x(a, b): the implicit gradient of a beta draw (for b: minus that of b, a, 1 - x) */
+  BetaSampleDerivative = 124,
+  /** in; lgamma(1 + in) */
   Lgamma1p = 125,
+  /** in; log I0(in) */
+  LogBesselI0 = 126,
+  /** in; I1(in)/I0(in) */
+  BesselRatio = 127,
 
   // ---- densities: assembly/density/. Inputs ; the log density, then a partial for each argument that has one.
   // `src/compile/densities.ts` says what the inputs are functions of; what is missing here is an addend there.
@@ -113,9 +142,9 @@ export const enum Op {
   Beta = 138,
   /** x, log x, loc, 1/scale ; lp, ∂x, ∂loc, ∂scale */
   LogNormal = 139,
-  /** x, 1/scale, ν, ψ((ν + 1)/2) − ψ(ν/2) − 1/ν, loc ; lp, ∂x, ∂ν, ∂scale, ∂loc */
+  /** x, 1/scale, ν, 1/√ν, ψ((ν + 1)/2) − ψ(ν/2) − 1/ν, loc ; lp, ∂x, ∂ν, ∂scale, ∂loc */
   StudentT = 140,
-  /** x, 1/scale, ν, ψ((ν + 1)/2) − ψ(ν/2) − 1/ν ; lp, ∂x, ∂ν, ∂scale */
+  /** x, 1/scale, ν, 1/√ν, ψ((ν + 1)/2) − ψ(ν/2) − 1/ν ; lp, ∂x, ∂ν, ∂scale */
   HalfStudentT = 141,
   /** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale */
   Laplace = 142,
@@ -163,7 +192,7 @@ export const enum Op {
   BetaBinomial = 163,
   /** y, location, cutpoints[K], K, draws ; lp, ∂location, ∂cutpoints[K] */
   OrderedLogistic = 164,
-  /** counts[K], p[K], log p[K], K, draws ; lp, ∂p[K] */
+  /** p[K], log p[K], counts[K], K, draws ; lp, ∂p[K] */
   Multinomial = 165,
   /** y, p[K], K, draws ; lp, ∂p[K] */
   Categorical = 166,
@@ -171,4 +200,10 @@ export const enum Op {
   MultivariateNormalPrecision = 167,
   /** x[K], loc[K], L[K][K], ν, (ψ((ν + K)/2) − ψ(ν/2) − K/ν)/2, K, draws ; lp, ∂x[K], ∂loc[K], ∂L[K][K], ∂ν */
   MultivariateStudentT = 168,
+  /** x[K], loc[K], W[K][R], D[K], R, K, draws ; lp, ∂x[K], ∂loc[K], ∂W[K][R], ∂D[K] (covariance D + W Wᵀ) */
+  MultivariateNormalLowRank = 169,
+  /** L[K][K], η, its normaliser's derivative, K, draws ; lp, ∂L[K][K], ∂η */
+  LkjCholesky = 170,
+  /** C[K][K], ν, L[K][K], the normaliser's derivative in ν, K, draws ; lp, ∂C[K][K], ∂ν, ∂L[K][K] */
+  WishartCholesky = 171,
 }

@@ -86,7 +86,7 @@ function lgammaFit(t: v128, t1: v128): v128 {
 }
 
 /** S(1/x²)/x of Stirling's series, x >= 3, from q = 1/x. */
-function stirling(q: v128): v128 {
+export function stirling(q: v128): v128 {
   const z = mul(q, q);
   const z2 = mul(z, z);
   return mul(q, polynomial10(STIRLING, z, z2, mul(z2, z2)));
@@ -104,13 +104,11 @@ function lgammaTail(x: v128, q: v128, high: v128, low: v128): v128 {
   return add(mul(xHigh, lHigh), add(rest, small));
 }
 
-/** digamma at x >= 3, log x = high + low. */
-// @ts-ignore: decorator
-@inline function digammaTail(q: v128, high: v128, low: v128): v128 {
+/** log x - digamma(x) at x >= 3, from q = 1/x. */
+export function digammaRest(q: v128): v128 {
   const z = mul(q, q);
   const z2 = mul(z, z);
-  const s = mul(z, polynomial10(DIGAMMA_TAIL, z, z2, mul(z2, z2)));
-  return add(high, sub(low, madd(half(), q, s)));
+  return madd(half(), q, mul(z, polynomial10(DIGAMMA_TAIL, z, z2, mul(z2, z2))));
 }
 
 /** digamma beside the lgamma that lgammaDigamma returns. */
@@ -136,7 +134,7 @@ function both(x: v128, wantLgamma: bool, wantDigamma: bool): v128 {
   }
   if (!i64x2.all_true(below)) {
     if (wantLgamma) l = select(below, l, lgammaTail(x, q, high, low));
-    if (wantDigamma) d = select(below, d, digammaTail(q, high, low));
+    if (wantDigamma) d = select(below, d, add(high, sub(low, digammaRest(q))));
   }
   if (!wantLgamma) return d;
   if (wantDigamma) digammaBeside = d;

@@ -107,7 +107,7 @@ def fit(f, lo, hi, n, m=0, weight=lambda x, f: abs(f), keep=2, density=24):
 # ---- the functions fitted: name -> (comment, thunk)
 
 from mpmath import (  # noqa: E402
-    atanh, digamma, erf, erfc, erfinv, euler, exp, expm1, findroot, log, loggamma, psi, sqrt,
+    atanh, bernoulli, besseli, digamma, erf, erfc, erfinv, euler, exp, expm1, findroot, log, loggamma, psi, sqrt,
 )
 
 TABLES = {}
@@ -289,6 +289,61 @@ def _():
     """ndtri(p) = -r - r P(s)/Q(s), r = sqrt(-log p), s = r - 23/16, p in 2^-1074..1/8"""
     f = lambda s: -normal_quantile(exp(-((s + mpf(23) / 16) ** 2))) / (s + mpf(23) / 16) - 1
     return fit(f, 0, mpf("25.86"), 11, 11, lambda s, f: f + 1, 2, 12)
+
+
+@table("LOG_I0")
+def _():
+    """log I0(x) = z P(z)/Q(z), z = x^2/4, |x| <= 10"""
+    return fit(lambda z: log(besseli(0, 2 * sqrt(z))) / z if z else mpf(1), 0, 25, 11, 11, density=12)
+
+
+@table("LOG_I0_TAIL")
+def _():
+    """log I0(x) = x - log(2 pi x)/2 + q P(q)/Q(q), q = 1/x, x >= 10"""
+
+    def g(q):
+        return (log(besseli(0, 1 / q)) - 1 / q + log(2 * pi / q) / 2) / q if q else mpf(1) / 8
+
+    x = lambda q: 1 / max(q, mpf(10) ** -3)
+    return fit(g, 0, mpf(1) / 10, 6, 6, lambda q, f: log(besseli(0, x(q))) * x(q), density=12)
+
+
+@table("BESSEL_RATIO")
+def _():
+    """I1(x)/I0(x) = x/2 P(z)/Q(z), z = x^2/4, |x| <= 18"""
+    f = lambda x: besseli(1, x) / besseli(0, x) * 2 / x
+    return fit(lambda z: f(2 * sqrt(z)) if z else mpf(1), 0, 81, 9, 9, density=12)
+
+
+@table("BESSEL_RATIO_TAIL")
+def _():
+    """I1(x)/I0(x) = 1 - q P(q), q = 1/x, x >= 18"""
+    h = lambda q: (1 - besseli(1, 1 / q) / besseli(0, 1 / q)) / q if q else mpf(1) / 2
+    return fit(h, 0, mpf(1) / 18, 11, 0, lambda q, f: 1 / max(q, mpf(10) ** -3), density=12)
+
+
+@table("TEMME")
+def _():
+    """c_k(eta) = sum over n of d[k][n] eta^n of Temme's expansion of the incomplete gamma functions (DLMF 8.12.9 to 8.12.12);
+    the terms that a >= 256 and |eta| <= 0.134 need, one line for each k"""
+    sizes = [13, 11, 8, 6, 4, 3]
+    top = sizes[0] + 2 * len(sizes) + 4
+    # mu = lambda - 1 as a series in eta, from mu mu' = eta (1 + mu).
+    alpha = [mpf(0), mpf(1)]
+    for n in range(2, top + 3):
+        rest = sum(alpha[i] * (n + 1 - i) * alpha[n + 1 - i] for i in range(2, n))
+        alpha.append((alpha[n - 1] - rest) / (n + 1))
+    # The coefficients g_k of Stirling's series for gamma, from those of its logarithm.
+    bernoulli_terms = {2 * j - 1: bernoulli(2 * j) / (2 * j * (2 * j - 1)) for j in range(1, 8)}
+    g = [mpf(1)]
+    for k in range(1, len(sizes) + 1):
+        g.append(sum(j * v * g[k - j] for j, v in bernoulli_terms.items() if j <= k) / k)
+    d = [[(n + 2) * alpha[n + 2] - (1 if n == 0 else 0) for n in range(top)]]
+    for k in range(1, len(sizes)):
+        d.append([(-1) ** k * g[k] * d[0][n] + (n + 2) * d[k - 1][n + 2] for n in range(top - 2 * k)])
+    for k, size in enumerate(sizes):
+        print("  D", ", ".join(repr(float(v)) for v in d[k][:size]))
+    return None
 
 
 @table("CONSTANTS")

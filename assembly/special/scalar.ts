@@ -1,0 +1,100 @@
+// What the scalar special functions (incomplete gamma and beta) are made of: scalar twins of the vector functions, which give lane
+// 0 of them and so the same bits; sums in two parts; and powers whose exponent is such a sum, so that x^a e^-x loses nothing to
+// the size of its exponent.
+
+import { splat } from "../lanes";
+import { expSlow, exp as exp2, expm1 as expm12, log as log2, log1p as log1p2 } from "../math";
+import { erfcx as erfcx2, ndtr as ndtr2, ndtri as ndtri2 } from "./erf";
+import { digamma as digamma2, digammaRest, lbeta as lbeta2, lgamma1p as lgamma1p2, stirling as stirling2 } from "./gamma";
+import { atanhRest, logLow, logParts } from "./parts";
+
+// @ts-ignore: decorator
+@inline function lane0(x: v128): f64 { return f64x2.extract_lane(x, 0); }
+export function exp(x: f64): f64 { return lane0(exp2(splat(x))); }
+export function expm1(x: f64): f64 { return lane0(expm12(splat(x))); }
+export function log(x: f64): f64 { return lane0(log2(splat(x))); }
+export function digamma(x: f64): f64 { return lane0(digamma2(splat(x))); }
+export function lgamma1p(x: f64): f64 { return lane0(lgamma1p2(splat(x))); }
+export function erfcx(x: f64): f64 { return lane0(erfcx2(splat(x))); }
+export function ndtr(x: f64): f64 { return lane0(ndtr2(splat(x))); }
+export function ndtri(p: f64): f64 { return lane0(ndtri2(splat(p))); }
+export function lbeta(a: f64, b: f64): f64 { return lane0(lbeta2(splat(a), splat(b))); }
+/** lgamma(x) - ((x - 1/2) log x - x + log(2π)/2), x >= 3. */
+export function stirling(x: f64): f64 { return lane0(stirling2(splat(1.0 / x))); }
+
+/** digamma(x + d) - digamma(x), which does not cancel for small d; x, x + d > 0. */
+export function digammaStep(x: f64, d: f64): f64 {
+  let s = 0.0;
+  for (; x < 3.0 || x + d < 3.0; x += 1.0) s += d / x / (x + d);
+  const rest = lane0(digammaRest(splat(1.0 / x))) - lane0(digammaRest(splat(1.0 / (x + d))));
+  return s + (lane0(log1p2(splat(d / x))) + rest);
+}
+
+/** The larger and the smaller part of the running sum. */
+export let high: f64 = 0;
+export let low: f64 = 0;
+
+/** Starts the sum. */
+// @ts-ignore: decorator
+@inline export function start(h: f64, l: f64): void {
+  high = h;
+  low = l;
+}
+
+/** Adds x; what the larger part loses goes to the smaller one. */
+export function plus(x: f64): void {
+  const s = high + x;
+  const v = s - high;
+  low += (high - (s - v)) + (x - v);
+  high = s;
+}
+
+/** What p = a·b lost to rounding. */
+export function productRest(a: f64, b: f64, p: f64): f64 {
+  const a1 = reinterpret<f64>(reinterpret<u64>(a) & 0xffff_ffff_f800_0000);
+  const b1 = reinterpret<f64>(reinterpret<u64>(b) & 0xffff_ffff_f800_0000);
+  const a2 = a - a1, b2 = b - b1;
+  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
+}
+
+/** Adds a·b. */
+export function plusProduct(a: f64, b: f64): void {
+  const p = a * b;
+  plus(p);
+  low += productRest(a, b, p);
+}
+
+/** Adds a·log(x + rest), x > 0 and rest far smaller. */
+export function plusLog(a: f64, x: f64, rest: f64): void {
+  if (x < 2.2250738585072014e-308) {
+    plusProduct(a, log(x));
+    return;
+  }
+  const l = lane0(logParts(splat(x)));
+  const r = lane0(logLow) + rest / x;
+  plusProduct(a, l);
+  low += a * r;
+}
+
+/** exp of the sum. */
+export function expSum(): f64 {
+  if (high < -800.0) return 0.0;
+  if (high > 800.0) return Infinity;
+  const h = high + low;
+  return lane0(expSlow(splat(h), splat((high - h) + low)));
+}
+
+/** log(1 + d) - d without cancellation. */
+export function log1pMinus(d: f64): f64 {
+  if (d > -0.29 && d < 0.41) {
+    // As 2 atanh r - d with r = d/(2 + d): the linear terms leave -r d.
+    const r = d / (2.0 + d);
+    const z = r * r;
+    return r * (z * lane0(atanhRest(splat(z), splat(z * z))) - d);
+  }
+  const u = 1.0 + d;
+  const v = u - 1.0;
+  start(-d, 0.0);
+  plusLog(1.0, u, (1.0 - (u - v)) + (d - v));
+  return high + low;
+}
