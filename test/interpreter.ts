@@ -237,17 +237,40 @@ const maps: Partial<Record<Op, (...x: C[]) => C>> = {
   [Op.MulAdd]: (x, y, w) => z.add(z.mul(x, y), w),
 };
 
+const latentsOf = new WeakMap<Node, ReadonlySet<Node>>();
+
+/** Whether a latent is among the ancestors of a node. */
+function dependsOn(n: Node, latent: Node): boolean {
+  const collect = (x: Node): ReadonlySet<Node> => {
+    let set = latentsOf.get(x);
+    if (!set) {
+      const inputs = [...x.inputs, ...(x.density?.args ?? [])];
+      latentsOf.set(x, (set = new Set(x.kind === "latent" ? [x] : inputs.flatMap((i) => [...collect(i)]))));
+    }
+    return set;
+  };
+  return collect(n).has(latent);
+}
+
 const rowsOf = (n: Node): number => n.plate?.size ?? 1;
 
 /** Values of graph nodes at a point, [row][event], over all rows of every plate. */
 export class GraphValues {
   readonly #known = new Map<Node, readonly C[]>();
+  readonly #densities = new Map<Node, readonly C[]>();
 
-  constructor(readonly theta: readonly C[]) {}
+  constructor(
+    readonly theta: readonly C[],
+    /** Values at a point that differs in one latent only: taken over for nodes that do not depend on it. */
+    readonly like?: { readonly values: GraphValues; readonly latent: Node },
+  ) {}
 
   of(n: Node): readonly C[] {
     let values = this.#known.get(n);
-    if (!values) this.#known.set(n, (values = this.#compute(n)));
+    if (values) return values;
+    const { like } = this;
+    values = like && !dependsOn(n, like.latent) ? like.values.of(n) : this.#compute(n);
+    this.#known.set(n, values);
     return values;
   }
 
@@ -323,6 +346,15 @@ export class GraphValues {
 
   /** The whole log density of a call, from its arguments: [row][event]. */
   density(call: Node): readonly C[] {
+    let values = this.#densities.get(call);
+    if (values) return values;
+    const { like } = this;
+    values = like && !dependsOn(call, like.latent) ? like.values.density(call) : this.#logDensity(call);
+    this.#densities.set(call, values);
+    return values;
+  }
+
+  #logDensity(call: Node): readonly C[] {
     const { family, args, eventSize: vectors } = call.density!;
     const f = logDensities[family];
     if (!f) throw new Error(`the interpreter has no density ${family}`);
@@ -337,42 +369,39 @@ export class GraphValues {
   }
 }
 
-/** The log joint over all rows and its parts: one number per row and element of each term. */
-export function logJointParts(graph: ModelGraph, theta: readonly C[]): readonly C[] {
-  const values = new GraphValues(theta);
-  return graph.terms.flatMap(({ density, value }) => [
+/** The log joint over all rows in its parts: one number per row and element of each term. */
+export const logJointParts = (graph: ModelGraph, values: GraphValues): readonly C[] =>
+  graph.terms.flatMap(({ density, value }) => [
     ...(value ? values.of(value) : []),
     ...(density ? values.density(density.call) : []),
   ]);
-}
 
 /** A log density and gradient, with the sizes of the sums they are: what an error is measured against. */
 export interface Interpreted {
   readonly logDensity: number;
-  readonly gradient: Float64Array;
   readonly size: number;
-  readonly gradientSizes: Float64Array;
+  /** By coordinate: the derivative, and the sum of the absolute derivatives of the parts. */
+  readonly gradient: ReadonlyMap<number, { readonly value: number; readonly size: number }>;
 }
 
-/** The log joint of a traced model at `theta`, and its gradient by one complex step per coordinate. */
-export function interpret(graph: ModelGraph, theta: ArrayLike<number>): Interpreted {
+/** The log joint of a traced model at `theta`, and its derivatives by one complex step for each of `coordinates` (all of them). */
+export function interpret(
+  graph: ModelGraph,
+  theta: ArrayLike<number>,
+  coordinates: readonly number[] = Array.from({ length: theta.length }, (_, i) => i),
+): Interpreted {
   const at = Array.from({ length: theta.length }, (_, i) => c(theta[i]!));
   const total = (parts: readonly C[], f: (x: C) => number): number => parts.reduce((s, x) => s + f(x), 0);
-  const gradient = new Float64Array(theta.length);
-  const gradientSizes = new Float64Array(theta.length);
-  for (let k = 0; k < theta.length; k++) {
-    const parts = logJointParts(
-      graph,
-      at.map((x, i) => (i === k ? c(x.re, z.STEP) : x)),
-    );
-    gradient[k] = total(parts, z.derivative);
-    gradientSizes[k] = total(parts, (x) => Math.abs(z.derivative(x)));
-  }
-  const parts = logJointParts(graph, at);
-  return {
-    logDensity: total(parts, (x) => x.re),
-    gradient,
-    size: total(parts, (x) => Math.abs(x.re)),
-    gradientSizes,
-  };
+  const values = new GraphValues(at);
+  const parts = logJointParts(graph, values);
+  const gradient = new Map(
+    coordinates.map((k) => {
+      const latent = graph.latents.filter(({ raw }) => raw.position <= k).at(-1)!.raw;
+      const stepped = at.map((x, i) => (i === k ? c(x.re, z.STEP) : x));
+      const moved = logJointParts(graph, new GraphValues(stepped, { values, latent }));
+      const size = total(moved, (x) => Math.abs(z.derivative(x)));
+      return [k, { value: total(moved, z.derivative), size }] as const;
+    }),
+  );
+  return { logDensity: total(parts, (x) => x.re), size: total(parts, (x) => Math.abs(x.re)), gradient };
 }
