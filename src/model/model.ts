@@ -49,7 +49,8 @@ export class PlateHandle {
     const label = `data of plate "${this.name}"`;
     const table = toTable(label, values);
     const rows = table.shape[0];
-    if (shape) {
+    if (shape !== undefined) {
+      if (!Array.isArray(shape)) throw typeError(`${label}: shape`, "an array of lengths", shape);
       const width = shape.reduce((a, b) => a * integer(`${label}: shape`, b, 1), 1);
       if (table.values.length !== this.size * width)
         throw rangeError(label, `${this.size} × ${width} numbers`, unwrap(values));
@@ -108,8 +109,12 @@ class Trace implements ModelContext {
   readonly sample = (name: string, prior: Distribution, where: PlateHandle | SampleOptions = {}): Expression => {
     const label = this.#name("sample", name);
     if (!(prior instanceof Distribution)) throw typeError(`${label}: prior`, "a distribution", prior);
+    if (typeof where !== "object" || where === null)
+      throw typeError(label, "a plate or options { plate, shape, support }", where);
     if (!(where instanceof PlateHandle)) knownOptions(label, where, ["plate", "shape", "support"]);
     const options: SampleOptions = where instanceof PlateHandle ? { plate: where } : where;
+    if (options.plate !== undefined && !(options.plate instanceof PlateHandle))
+      throw typeError(`${label}: plate`, "a plate made with plate(name, size)", options.plate);
     if (prior.discrete)
       throw new TypeError(
         `${label}: ${prior.name} is discrete and has no gradient; sum the latent out, with mixture(weights, components)`,
