@@ -34,7 +34,7 @@ const families: Record<string, { sd: number; make: (r: RandomSource) => () => nu
 const names = Object.keys(families);
 
 test.each(names)(
-  "traces that still rise by 0.015 noise standard deviations per step are stopped within 2,000 steps in under 1 %% of cases: %s",
+  "traces that still rise by 0.015 noise standard deviations per step are stopped within 2,000 steps in fewer than 1 of 100 cases: %s",
   (name) => {
     const { sd, make } = families[name]!;
     let stopped = 0;
