@@ -1,9 +1,9 @@
 // Loads the WebAssembly core, once. The bytes are inlined (base64) so that importing the package needs no bundler set-up;
-// `load` also takes bytes, a compiled module, a Response or a URL for those who host the file themselves. The only file that
-// imports the AssemblyScript loader.
+// `load` also takes bytes, a compiled module, a Response or a URL for those who host the file themselves. Nothing happens at
+// import: the first use loads. The only file that imports the AssemblyScript loader.
 
-import { instantiateSync } from "@assemblyscript/loader";
-import { rangeError, typeError } from "../errors.js";
+import { instantiate, instantiateSync } from "@assemblyscript/loader";
+import { knownOptions, rangeError, typeError } from "../errors.js";
 import { coreBase64 } from "./generated/core.js";
 
 /** The exports of assembly/index.ts as TypeScript sees them; pointers are byte offsets into the memory. */
@@ -65,14 +65,62 @@ export type RandomFill = (
   firstCoordinate: number,
 ) => void;
 
-/** What `load` accepts beside nothing: bytes, a module, or where to fetch them. */
+/** Where the core can come from: bytes, a compiled module, a Response, or where to fetch it. */
 export type CoreSource = BufferSource | WebAssembly.Module | Response | URL | string;
 
-let loaded: CoreExports | undefined;
+/** Options of `load`. */
+export interface LoadOptions {
+  /**
+   * The relaxed build (`variational/core.relaxed.wasm`): faster by fused multiply-add, no longer the same bits everywhere. It is
+   * loaded where the engine has relaxed SIMD; elsewhere the inlined baseline build is.
+   */
+  readonly relaxed: CoreSource;
+}
 
-function instantiate(source: BufferSource | WebAssembly.Module): CoreExports {
-  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
-  return instantiateSync<CoreExports & Record<string, unknown>>(module, {}).exports as unknown as CoreExports;
+/** The part of Node's globals that is used where it exists (from Node 20.16 and 22.3 on). */
+interface NodeLike {
+  readonly process?: { getBuiltinModule?(name: "node:fs"): { readFileSync(path: URL): Uint8Array } | undefined };
+}
+
+type Compilable = BufferSource | WebAssembly.Module;
+
+let loaded: CoreExports | undefined;
+let loading: Promise<void> | undefined;
+
+// (module (func (result v128) i32.const 0 i8x16.splat)), and the same with two more operands and f64x2.relaxed_madd.
+const header = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10];
+const splat = [65, 0, 253, 15];
+const simdProbe = [...header, 8, 1, 6, 0, ...splat, 11];
+const relaxedProbe = [...header, 19, 1, 17, 0, ...splat, ...splat, ...splat, 253, 135, 2, 11];
+
+const supports = (probe: readonly number[]): boolean => WebAssembly.validate(Uint8Array.from(probe));
+
+/** Says what is missing where the core cannot run. */
+function checkEngine(): void {
+  const lacks =
+    typeof WebAssembly !== "object" ? "WebAssembly" : supports(simdProbe) ? undefined : "WebAssembly SIMD (128 bits)";
+  if (lacks)
+    throw new Error(
+      `variational needs ${lacks}, which this JavaScript engine lacks or has switched off; Chrome and Edge have it from version 91, Firefox 89, Safari 16.4, Node 16.4 on`,
+    );
+}
+
+const isBytes = (source: unknown): source is BufferSource =>
+  source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+const isModule = (source: unknown): source is WebAssembly.Module => source instanceof WebAssembly.Module;
+const isCompilable = (source: unknown): source is Compilable => isModule(source) || isBytes(source);
+const isResponse = (source: unknown): source is Response =>
+  typeof Response !== "undefined" && source instanceof Response;
+const isSource = (source: unknown): source is CoreSource =>
+  typeof source === "string" || source instanceof URL || isResponse(source) || isCompilable(source);
+
+/** Takes what was instantiated for the core, unless another call was first. */
+function adopt(exports: unknown, label: string): void {
+  if (loaded) return;
+  const found = exports as Partial<CoreExports>;
+  if (!(found.memory instanceof WebAssembly.Memory && typeof found.evaluate === "function"))
+    throw rangeError(label, "the core of this version of variational", "another WebAssembly module");
+  loaded = found as CoreExports;
 }
 
 function inlined(): Uint8Array<ArrayBuffer> {
@@ -84,35 +132,63 @@ function inlined(): Uint8Array<ArrayBuffer> {
 
 /** The core, loaded with the inlined bytes when nothing has loaded it before. */
 export function core(): CoreExports {
-  loaded ??= instantiate(inlined());
-  return loaded;
+  if (!loaded) loadSync();
+  return loaded!;
 }
 
 /** Loads the core at once from bytes or a module (the inlined bytes when absent). A second call changes nothing. */
 export function loadSync(source?: BufferSource | WebAssembly.Module): void {
-  if (loaded) return;
-  if (
-    source !== undefined &&
-    !(source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source))
-  )
+  checkEngine();
+  if (source !== undefined && !isCompilable(source))
     throw typeError("loadSync(source)", "bytes or a WebAssembly.Module", source);
-  loaded = instantiate(source ?? inlined());
+  if (loaded) return;
+  adopt(instantiateSync(source ?? inlined(), {}).exports, "loadSync(source)");
 }
 
-/** Loads the core without blocking. A second call changes nothing. */
-export async function load(source?: CoreSource): Promise<void> {
-  if (loaded) return;
-  if (source === undefined) return loadSync();
-  if (source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source as BufferSource);
-    loaded ??= instantiate(module);
-    return;
+/**
+ * Loads the core without blocking the thread: from the inlined bytes, or from bytes, a module, a Response or a URL; or the relaxed
+ * build, where the engine can run it. Only the first call that succeeds has an effect; what uses the core loads it by itself.
+ */
+export async function load(source?: CoreSource | LoadOptions): Promise<void> {
+  checkEngine();
+  let wanted: CoreSource | undefined;
+  let label = "load(source)";
+  if (source === undefined || isSource(source)) wanted = source;
+  else {
+    const options: Partial<LoadOptions> | null = source;
+    if (typeof options !== "object" || options === null || !("relaxed" in options))
+      throw typeError(label, "bytes, a WebAssembly.Module, a Response, a URL or { relaxed: one of these }", source);
+    knownOptions("load(options)", options, ["relaxed"]);
+    label = "load(options).relaxed";
+    const { relaxed } = options;
+    if (!isSource(relaxed)) throw typeError(label, "bytes, a WebAssembly.Module, a Response or a URL", relaxed);
+    wanted = supports(relaxedProbe) ? relaxed : undefined;
   }
-  const isResponse = typeof Response !== "undefined" && source instanceof Response;
-  if (!isResponse && typeof source !== "string" && !(source instanceof URL))
-    throw typeError("load(source)", "bytes, a WebAssembly.Module, a Response or a URL", source);
-  const response = isResponse ? (source as Response) : await fetch(source as string | URL);
-  if (!response.ok) throw rangeError("load(source)", "a response with status 200", response.status);
-  const module = await WebAssembly.compile(await response.arrayBuffer());
-  loaded ??= instantiate(module);
+  // One at a time: a call that finds another under way waits for it, and goes on itself only where that failed.
+  while (loading && !loaded) await loading.catch(() => undefined);
+  if (loaded) return;
+  loading = compile(wanted, label);
+  try {
+    await loading;
+  } finally {
+    loading = undefined;
+  }
+}
+
+async function compile(source: CoreSource | undefined, label: string): Promise<void> {
+  const code = source === undefined ? inlined() : isCompilable(source) ? source : await fetched(source, label);
+  adopt((await instantiate(code, {})).exports, label);
+}
+
+async function fetched(source: Response | URL | string, label: string): Promise<BufferSource> {
+  if (!isResponse(source) && String(source).startsWith("file:")) {
+    // Node's fetch does not read files.
+    const files = (globalThis as NodeLike).process?.getBuiltinModule?.("node:fs");
+    if (!files) throw rangeError(label, "bytes, where the engine cannot read a file", String(source));
+    return new Uint8Array(files.readFileSync(new URL(source)));
+  }
+  const response = isResponse(source) ? source : await fetch(source);
+  if (!response.ok)
+    throw rangeError(label, `a response with status 200${response.url && ` from ${response.url}`}`, response.status);
+  return response.arrayBuffer();
 }
