@@ -1,0 +1,144 @@
+// What the page draws, with Observable Plot. Every function returns an element and keeps nothing.
+
+import * as Plot from "@observablehq/plot";
+import type { Columns, DemoModel } from "./models.js";
+
+/** A Gaussian of two coordinates. */
+export interface Ellipse {
+  readonly mean: readonly [number, number];
+  /** Lower triangle of a square root of the covariance: [l00, l10, l11]. */
+  readonly root: readonly [number, number, number];
+}
+
+/** Log density on a grid. */
+export interface Surface {
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+  readonly size: number;
+  /** [y][x], relative to the greatest. */
+  readonly values: Float64Array;
+}
+
+const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const common = () => ({ width: 440, style: { background: "none", color: css("--ink"), fontSize: "11px" } });
+
+function outline(e: Ellipse, radius: number): { x: number; y: number }[] {
+  return Array.from({ length: 65 }, (_, k) => {
+    const a = (2 * Math.PI * k) / 64;
+    const [u, w] = [radius * Math.cos(a), radius * Math.sin(a)];
+    return { x: e.mean[0] + e.root[0] * u, y: e.mean[1] + e.root[1] * u + e.root[2] * w };
+  });
+}
+
+/** The data, with predictions where the model has them; handles for dragging come from the caller. */
+export function dataPlot(
+  m: DemoModel,
+  d: Columns,
+  band: { x: number; low: number; mid: number; high: number }[],
+): Element {
+  const [xName, yName] = m.axes;
+  const rows = d[yName]!.map((y, i) => ({ x: d[xName]?.[i] ?? i, y, i }));
+  return Plot.plot({
+    ...common(),
+    height: 280,
+    ariaLabel: `${yName} by ${xName}`,
+    x: { label: xName, nice: true },
+    y: { label: yName, domain: m.binary ? [-0.15, 1.15] : [...m.range] },
+    marks: [
+      Plot.areaY(band, { x: "x", y1: "low", y2: "high", fill: css("--accent"), fillOpacity: 0.18 }),
+      Plot.lineY(band, { x: "x", y: "mid", stroke: css("--accent"), strokeWidth: 2 }),
+      Plot.dot(rows, { x: "x", y: "y", r: 4, fill: css("--ink"), fillOpacity: 0.75, className: "handles" }),
+    ],
+  });
+}
+
+/** The approximation's one and two standard deviations over the posterior's contours. */
+export function contourPlot(
+  labels: readonly [string, string],
+  surface: Surface | undefined,
+  q: Ellipse | undefined,
+): Element {
+  const accent = css("--accent");
+  return Plot.plot({
+    ...common(),
+    height: 320,
+    ariaLabel: `Joint posterior of ${labels[0]} and ${labels[1]}`,
+    x: { label: labels[0], ...(surface ? { domain: [...surface.x] } : {}) },
+    y: { label: labels[1], ...(surface ? { domain: [...surface.y] } : {}) },
+    marks: [
+      surface
+        ? Plot.contour(surface.values, {
+            width: surface.size,
+            height: surface.size,
+            x1: surface.x[0],
+            x2: surface.x[1],
+            y1: surface.y[0],
+            y2: surface.y[1],
+            thresholds: [-12.5, -8, -4.5, -2, -0.5],
+            stroke: css("--quiet"),
+            strokeWidth: 1,
+          })
+        : null,
+      q ? Plot.line(outline(q, 1), { x: "x", y: "y", stroke: accent, strokeWidth: 2.5, clip: true }) : null,
+      q
+        ? Plot.line(outline(q, 2), {
+            x: "x",
+            y: "y",
+            stroke: accent,
+            strokeWidth: 1.5,
+            strokeDasharray: "5,4",
+            clip: true,
+          })
+        : null,
+      q ? Plot.dot([{ x: q.mean[0], y: q.mean[1] }], { x: "x", y: "y", fill: accent, r: 3, clip: true }) : null,
+    ],
+  });
+}
+
+export function elboPlot(trace: readonly number[], final: number | undefined): Element {
+  const rows = trace.map((elbo, i) => ({ step: i + 1, elbo }));
+  const sorted = [...trace].sort((a, b) => a - b);
+  // The first steps are far below: the axis starts at the tenth percentile, or all is one flat line.
+  const low = sorted[Math.floor(sorted.length * 0.1)] ?? 0;
+  const high = Math.max(sorted.at(-1) ?? 1, final ?? Number.NEGATIVE_INFINITY);
+  return Plot.plot({
+    ...common(),
+    height: 320,
+    ariaLabel: "ELBO by step",
+    x: { label: "step" },
+    y: { label: "ELBO", domain: [low, high === low ? low + 1 : high], clamp: true, nice: true },
+    marks: [
+      Plot.lineY(rows, { x: "step", y: "elbo", stroke: css("--accent"), strokeWidth: 1.5 }),
+      final === undefined || !Number.isFinite(final)
+        ? null
+        : Plot.ruleY([final], { stroke: css("--good"), strokeDasharray: "4,3" }),
+    ],
+  });
+}
+
+export function marginalPlot(columns: readonly { name: string; values: Float64Array }[]): Element {
+  const rows = columns.flatMap(({ name, values }) => Array.from(values, (value) => ({ name, value })));
+  return Plot.plot({
+    ...common(),
+    height: Math.max(120, 46 * columns.length + 40),
+    marginLeft: 90,
+    ariaLabel: "Marginal posteriors",
+    x: { label: null },
+    y: { axis: null },
+    fy: { label: null, domain: columns.map((c) => c.name) },
+    marks: [
+      Plot.areaY(
+        rows,
+        Plot.binX({ y: "proportion-facet" }, {
+          x: "value",
+          fy: "name",
+          fill: css("--accent"),
+          fillOpacity: 0.55,
+          thresholds: 60,
+          curve: "basis",
+        } as Plot.AreaYOptions),
+      ),
+      Plot.ruleY([0]),
+    ],
+  });
+}
