@@ -1,39 +1,15 @@
 // The public names, by what they are for.
 
 export { CompiledModel } from "./compile/compiled.js";
-export type { CoreSource } from "./core/load.js";
+export type { CoreSource, LoadOptions } from "./core/load.js";
 // The core
 export { load, loadSync } from "./core/load.js";
 // Distributions
-export { Distribution, flat, mixture } from "./model/distribution.js";
-export {
-  beta,
-  cauchy,
-  exponential,
-  gamma,
-  halfCauchy,
-  halfNormal,
-  halfStudentT,
-  inverseGamma,
-  laplace,
-  logistic,
-  logNormal,
-  normal,
-  studentT,
-  uniform,
-  weibull,
-} from "./model/distributions/continuous.js";
-export {
-  bernoulli,
-  bernoulliLogit,
-  binomial,
-  binomialLogit,
-  negativeBinomial,
-  negativeBinomialLog,
-  poisson,
-  poissonLog,
-} from "./model/distributions/discrete.js";
-export { categoricalLogit, dirichlet, multivariateNormal } from "./model/distributions/multivariate.js";
+export { Distribution, flat } from "./model/distribution.js";
+export * from "./model/distributions/continuous.js";
+export * from "./model/distributions/discrete.js";
+export * from "./model/distributions/multivariate.js";
+export * from "./model/distributions/positive.js";
 export type { PlateIndex, Value } from "./model/expression.js";
 export {
   abs,
@@ -69,6 +45,7 @@ export {
   sum,
   tanh,
 } from "./model/expression.js";
+export { mixture } from "./model/mixture.js";
 export type { Model, ModelContext, PlateHandle, PlateOptions, SampleOptions } from "./model/model.js";
 // Writing a model
 export { model } from "./model/model.js";
@@ -85,10 +62,9 @@ export {
   unitInterval,
   upper,
 } from "./model/support.js";
-// Fitting
-export { Fit, fit } from "./vi/fit.js";
-export type { FitOptions } from "./vi/fit.js";
 export { Posterior, Summary } from "./posterior.js";
-
 // Targets
 export type { Site, Target } from "./target.js";
+export type { FitOptions } from "./vi/fit.js";
+// Fitting
+export { Fit, fit } from "./vi/fit.js";

@@ -2,20 +2,23 @@
 // likelihood, a component of a mixture) and eagerly on numbers and arrays. A family is declared by `family(...)` in
 // src/model/distributions/, always in the same order: rule, parameters, support.
 
+import type { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
 import { bounds } from "../compile/bounds.js";
 import { type DensityRule, logProb, logProbValue } from "../compile/density.js";
-import { evaluate } from "../compile/evaluate.js";
 import type { Term } from "../compile/gradient.js";
-import { commonShape, concat, constant, data, logSumExp, type Node, type Plate } from "../compile/node.js";
-import { rangeError, show, typeError } from "../errors.js";
-
+import { commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
+import { integer, rangeError, show } from "../errors.js";
 import { type DataLike, toTable } from "./data.js";
+import { cdf, elementwise, type Moment, type Numbers, numbersOf, quantile, unavailable } from "./evaluation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
-import { checkValues, type Support, union } from "./support.js";
+import { fillSamples, type Generator, generatorOf, type SampleOptions } from "./sampler.js";
+import { checkValues, type Support } from "./support.js";
 
 /** The log density of a value as a term of the log joint. */
 export type TermOf = Pick<Term, "density" | "value">;
+
+export type { SampleOptions } from "./sampler.js";
 
 /** A distribution with its parameters. */
 export abstract class Distribution {
@@ -27,6 +30,10 @@ export abstract class Distribution {
   abstract readonly eventShape: readonly number[];
   /** Nodes of the parameters, in the order of the constructor. */
   abstract readonly parameters: readonly Node[];
+  /** For each parameter, whether an array of them means one distribution per element. */
+  abstract readonly perElement: readonly boolean[];
+  /** Says how it is made but for its parameters: distributions of one structure share their compiled functions. */
+  abstract readonly structure: string;
 
   /** Whether values are integers. */
   get discrete(): boolean {
@@ -43,16 +50,44 @@ export abstract class Distribution {
 
   /** The shape of independent values that the parameters' shapes ask for, for univariate families. */
   get batchShape(): readonly number[] {
-    return this.eventShape.length ? [] : commonShape(this.parameters, this.name).shape;
+    return commonShape(
+      this.parameters.filter((_, i) => this.perElement[i]),
+      this.name,
+    ).shape;
   }
 
   /** The log density at `x`, as a term. */
   abstract termOf(x: Node): TermOf;
 
+  /** The same distribution with other parameters. */
+  abstract withParameters(parameters: readonly Node[]): Distribution;
+
   /** The log density per value, as a value of the graph. */
   valueOf(x: Node): Node {
     const { density, value } = this.termOf(x);
-    return density ? logProbValue(density) : value!;
+    if (!density) return value!;
+    return value ? g.add(logProbValue(density), value) : logProbValue(density);
+  }
+
+  /** P(X ≤ x) as a value of the graph; null when there is no formula. */
+  cdfOf(_x: Node): Node | null {
+    return null;
+  }
+  /** P(X > x) as a value of the graph; null when there is no formula of its own. */
+  survivalOf(_x: Node): Node | null {
+    return null;
+  }
+  /** The inverse of the cdf as a value of the graph; null when there is no formula. */
+  quantileOf(_p: Node): Node | null {
+    return null;
+  }
+  /** Mean, variance (per element of an event) or entropy; null when there is no formula. */
+  momentOf(_which: Moment): Numbers | null {
+    return null;
+  }
+  /** Fills `out` with n samples; false when there is no sampler. */
+  draw(_n: number, _out: Float64Array, _generator: Generator): boolean {
+    return false;
   }
 
   /**
@@ -66,33 +101,62 @@ export abstract class Distribution {
     if (x instanceof Expression) return new Expression(this.valueOf(x.node));
     if (this.parameters.some((p) => p.latent))
       return new Expression(this.valueOf(nodeOf(x, `${this.name}.logProb(x)`)));
-    return this.eager("logProb", x, (node) => this.valueOf(node));
+    return elementwise(this, "logProb", toTable(`${this.name}.logProb(x)`, x, true), (d, node) => d.valueOf(node));
   }
 
-  /** Applies a function of the graph to numbers, elementwise (multivariate families: row by row). */
-  protected eager(method: string, x: DataLike, f: (x: Node) => Node): number | Float64Array {
-    const label = `${this.name}.${method}(x)`;
-    const { values, shape } = toTable(label, x, true);
-    const event = this.eventShape.length;
-    if (event > shape.length || this.eventShape.some((d, i) => d !== shape[shape.length - event + i]))
-      throw new RangeError(
-        `${label}: expected values of shape [${this.eventShape.join(", ")}], got [${shape.join(", ")}]`,
-      );
-    const rows = shape.slice(0, shape.length - event).reduce((a, b) => a * b, 1);
-    const scalar = shape.length === event;
-    if (event === 0) {
-      const batch = this.batchShape;
-      const whole = scalar ? [] : [rows];
-      if (batch.length && !scalar && batch[0] !== rows)
-        throw new RangeError(`${label}: expected ${batch[0]} values, as many as the parameters, got ${rows}`);
-      const result = evaluate([f(scalar ? constant(values[0]!) : data(values, null, whole))])[0]!;
-      return scalar && !batch.length ? result[0]! : result;
-    }
-    const width = values.length / Math.max(1, rows);
-    const result = new Float64Array(rows);
-    for (let r = 0; r < rows; r++)
-      result[r] = evaluate([f(data(values.subarray(r * width, (r + 1) * width), null, this.eventShape))])[0]![0]!;
-    return scalar ? result[0]! : result;
+  /** P(X ≤ x), of a number or an array. NaN gives NaN. */
+  cdf(x: number): number;
+  cdf(x: DataLike): number | Float64Array;
+  cdf(x: DataLike): number | Float64Array {
+    const { values, shape } = toTable(`${this.name}.cdf(x)`, x, true);
+    return cdf(this, "cdf", values, shape);
+  }
+
+  /** The smallest x with P(X ≤ x) ≥ p, for p in [0, 1]. NaN gives NaN. */
+  quantile(p: number): number;
+  quantile(p: DataLike): number | Float64Array;
+  quantile(p: DataLike): number | Float64Array {
+    const label = `${this.name}.quantile(p)`;
+    const { values, shape } = toTable(label, p, true);
+    values.forEach((v, i) => {
+      if (v < 0 || v > 1) throw rangeError(values.length > 1 ? `${label}[${i}]` : label, "a number in [0, 1]", v);
+    });
+    return quantile(this, values, shape);
+  }
+
+  /** The mean: a number, an array for arrays of parameters, the elements of an event for multivariate families. */
+  mean(): Numbers {
+    return this.#moment("mean");
+  }
+  /** The variance, in the shape of the mean. */
+  variance(): Numbers {
+    return this.#moment("variance");
+  }
+  /** −E log p in nats: differential for continuous families. */
+  entropy(): Numbers {
+    return this.#moment("entropy");
+  }
+
+  #moment(which: Moment): Numbers {
+    numbersOf(this, which);
+    return this.momentOf(which) ?? unavailable(this, which);
+  }
+
+  /**
+   * Samples: without arguments one value, with `n` a Float64Array [n × value] (or [n × parameters] for arrays of parameters). A seed
+   * gives the same numbers on every engine; without one, each call gives the next numbers of a sequence that starts with the program.
+   */
+  sample(): Numbers;
+  sample(n: number, options?: SampleOptions): Float64Array;
+  sample(n?: number, options: SampleOptions = {}): Numbers {
+    numbersOf(this, "sample");
+    const label = `${this.name}.sample(n)`;
+    const count = n === undefined ? 1 : integer(label, n, 0, 2 ** 31);
+    const width = eventSize(this.eventShape) * eventSize(this.batchShape);
+    if (count * width > 2 ** 31) throw rangeError(label, `at most ${Math.floor(2 ** 31 / width)} values`, count);
+    const out = new Float64Array(count * width);
+    if (!this.draw(count, out, generatorOf(`${this.name}.sample(n, options)`, options))) unavailable(this, "sample");
+    return n === undefined && !this.eventShape.length && !this.batchShape.length ? out[0]! : out;
   }
 
   /** Throws when observed values lie outside the support, naming the first. */
@@ -115,13 +179,17 @@ export interface ParameterKind {
   /** Whether the bounds themselves are excluded. */
   readonly open?: boolean;
   readonly integer?: boolean;
+  /** Whether infinities are values. */
+  readonly infinite?: boolean;
 }
 
 const INF = Number.POSITIVE_INFINITY;
 export const kinds = {
   real: { expected: "a finite number", low: -INF, high: INF, open: true },
+  bound: { expected: "a number", low: -INF, high: INF, infinite: true },
   positive: { expected: "a positive number", low: 0, high: INF, open: true },
   nonNegative: { expected: "a number of at least 0", low: 0, high: INF },
+  positiveProbability: { expected: "a number in (0, 1]", low: Number.MIN_VALUE, high: 1 },
   probability: { expected: "a number in [0, 1]", low: 0, high: 1 },
   count: { expected: "an integer of at least 0", low: 0, high: INF, integer: true },
 } as const satisfies Record<string, ParameterKind>;
@@ -132,7 +200,7 @@ export function checkParameter(label: string, node: Node, kind: ParameterKind): 
     node.values.forEach((v, i) => {
       const place = node.values!.length > 1 ? `${label}[${i}]` : label;
       const inside = kind.open ? v > kind.low && v < kind.high : v >= kind.low && v <= kind.high;
-      if (!inside || !Number.isFinite(v) || (kind.integer && !Number.isInteger(v)))
+      if (!inside || !(kind.infinite || Number.isFinite(v)) || (kind.integer && !Number.isInteger(v)))
         throw rangeError(place, kind.expected, v);
     });
     return node;
@@ -147,28 +215,98 @@ export function checkParameter(label: string, node: Node, kind: ParameterKind): 
   return node;
 }
 
-class FamilyDistribution extends Distribution {
+type Formula = (x: Node, ...parameters: Node[]) => Node;
+
+/** What a family can do besides its density. Univariate families have means by number, multivariate ones by array. */
+export interface Abilities {
+  /** The core's sampler; its parameters are the family's. */
+  readonly sampler?: Sampler;
+  /** Fills `out` with samples, for families that have no sampler of their own. `p` are the parameters. */
+  readonly draw?: (n: number, out: Float64Array, generator: Generator, p: readonly Float64Array[]) => void;
+  readonly cdf?: Formula;
+  readonly survival?: Formula;
+  readonly quantile?: Formula;
+  readonly mean?: (...parameters: number[]) => number;
+  readonly variance?: (...parameters: number[]) => number;
+  readonly entropy?: (...parameters: number[]) => number;
+  /** For multivariate families. */
+  readonly moments?: Partial<Record<Moment, (...parameters: Float64Array[]) => Numbers>>;
+  /** The log density, where it is not the rule applied to the parameters. */
+  readonly term?: (x: Node, ...parameters: Node[]) => TermOf;
+  /** The same distribution by another parametrisation, which has the abilities. */
+  readonly as?: (...parameters: Node[]) => Distribution;
+}
+
+/** A distribution of a family declared by `family`. */
+export class FamilyDistribution extends Distribution {
+  readonly perElement: readonly boolean[];
+
   constructor(
-    readonly name: string,
-    readonly rule: DensityRule,
+    readonly options: FamilyOptions,
     readonly parameters: readonly Node[],
     readonly support: Support,
     readonly eventShape: readonly number[],
   ) {
     super();
+    const elements = !options.rule.multivariate;
+    this.perElement = parameters.map(() => elements);
   }
 
-  override get batchShape(): readonly number[] {
-    return this.rule.multivariate ? [] : super.batchShape;
+  get name(): string {
+    return this.options.name;
+  }
+  get structure(): string {
+    return this.options.name;
   }
 
   override termOf(x: Node): TermOf {
-    return { density: logProb(this.rule, [x, ...this.parameters]) };
+    const { rule, term } = this.options;
+    return term?.(x, ...this.parameters) ?? { density: logProb(rule, [x, ...this.parameters]) };
+  }
+
+  override withParameters(parameters: readonly Node[]): Distribution {
+    return new FamilyDistribution(this.options, parameters, this.support, this.eventShape);
+  }
+
+  /** The parametrisation that has the abilities: itself, for most. */
+  get base(): Distribution {
+    return this.options.as?.(...this.parameters) ?? this;
+  }
+
+  override cdfOf(x: Node): Node | null {
+    return this.options.as ? this.base.cdfOf(x) : (this.options.cdf?.(x, ...this.parameters) ?? null);
+  }
+  override survivalOf(x: Node): Node | null {
+    return this.options.as ? this.base.survivalOf(x) : (this.options.survival?.(x, ...this.parameters) ?? null);
+  }
+  override quantileOf(p: Node): Node | null {
+    return this.options.as ? this.base.quantileOf(p) : (this.options.quantile?.(p, ...this.parameters) ?? null);
+  }
+
+  override momentOf(which: Moment): Numbers | null {
+    if (this.options.as) return this.base.momentOf(which);
+    const values = numbersOf(this, which);
+    const vector = this.options.moments?.[which];
+    if (vector) return vector(...values);
+    const f = this.options[which];
+    if (!f) return null;
+    const size = eventSize(this.batchShape);
+    const result = Float64Array.from({ length: size }, (_, i) => f(...values.map((v) => v[v.length > 1 ? i : 0]!)));
+    return this.batchShape.length ? result : result[0]!;
+  }
+
+  override draw(n: number, out: Float64Array, generator: Generator): boolean {
+    if (this.options.as) return this.base.draw(n, out, generator);
+    const values = numbersOf(this, "sample");
+    if (this.options.draw) this.options.draw(n, out, generator, values);
+    else if (this.options.sampler !== undefined) fillSamples(this.options.sampler, values, out, generator);
+    else return false;
+    return true;
   }
 }
 
 /** A family's declaration: each argument with its kind, and where values lie. */
-export interface FamilyOptions {
+export interface FamilyOptions extends Abilities {
   readonly name: string;
   readonly rule: DensityRule;
   readonly parameters: Readonly<Record<string, ParameterKind>>;
@@ -179,86 +317,44 @@ export interface FamilyOptions {
 }
 
 /** A constructor of distributions from parameters in declared order. */
-export function family(options: FamilyOptions): (...parameters: Value[]) => Distribution {
+export interface Family {
+  (...parameters: Value[]): Distribution;
+  /** From nodes whose values are known to fit: other parametrisations of what has been checked. */
+  of(...parameters: Node[]): Distribution;
+}
+
+export function family(options: FamilyOptions): Family {
   const names = Object.keys(options.parameters);
   const label = `${options.name}(${names.join(", ")})`;
-  return (...values) => {
+  const of = (...nodes: Node[]): Distribution => {
+    const support = typeof options.support === "function" ? options.support(nodes) : options.support;
+    return new FamilyDistribution(options, nodes, support, options.eventShape?.(nodes) ?? []);
+  };
+  const checked = (...values: Value[]): Distribution => {
     const nodes = names.map((name, i) =>
       checkParameter(`${label}: ${name}`, nodeOf(values[i], `${label}: ${name}`), options.parameters[name]!),
     );
     options.validate?.(label, nodes);
-    const support = typeof options.support === "function" ? options.support(nodes) : options.support;
-    return new FamilyDistribution(options.name, options.rule, nodes, support, options.eventShape?.(nodes) ?? []);
+    if (!options.rule.multivariate) commonShape(nodes, label);
+    return of(...nodes);
   };
-}
-
-class Mixture extends Distribution {
-  readonly name = "mixture";
-  readonly eventShape: readonly number[];
-  readonly support: Support;
-  readonly parameters: readonly Node[];
-
-  constructor(
-    readonly weights: readonly Node[],
-    readonly components: readonly Distribution[],
-  ) {
-    super();
-    const first = components[0]!;
-    this.eventShape = first.eventShape;
-    this.support = components.map((c) => c.support).reduce(union);
-    this.parameters = [...weights, ...components.flatMap((c) => c.parameters)].map((p) =>
-      first.eventShape.length ? { ...p, shape: [] } : p,
-    );
-  }
-
-  override termOf(x: Node): TermOf {
-    const parts = this.components.map((c, k) => g.add(g.log(this.weights[k]!), c.valueOf(x)));
-    if (parts.length === 1) return { value: parts[0]! };
-    if (parts.length === 2) return { value: g.logAddExp(parts[0]!, parts[1]!) };
-    const { shape } = commonShape(parts, "mixture");
-    if (shape.length) return { value: parts.reduce((a, b) => g.logAddExp(a, b)) };
-    return { value: logSumExp(concat(parts)) };
-  }
-}
-
-/**
- * A finite mixture: log density log Σ wₖ pₖ(x). `weights` is a vector that adds up to 1 (a simplex) or one value per component.
- * The component of an observation is summed out, so nothing discrete is left to infer.
- */
-export function mixture(weights: Value | readonly Value[], components: readonly Distribution[]): Distribution {
-  const label = "mixture(weights, components)";
-  if (!Array.isArray(components) || components.length === 0 || components.some((c) => !(c instanceof Distribution)))
-    throw typeError(`${label}: components`, "an array of distributions", components);
-  const kind = components[0]!.support.kind === "integers";
-  if (components.some((c) => c.discrete !== kind || c.eventShape.length !== components[0]!.eventShape.length))
-    throw new TypeError(`${label}: expected components of one kind, got ${components.map((c) => c.name).join(", ")}`);
-  let parts: Node[];
-  if (Array.isArray(weights)) parts = weights.map((w, k) => nodeOf(w, `${label}: weights[${k}]`));
-  else {
-    const whole = new Expression(nodeOf(weights, `${label}: weights`));
-    parts = Array.from({ length: whole.shape[0] ?? 0 }, (_, k) => whole.at(k).node);
-  }
-  if (parts.length !== components.length)
-    throw new RangeError(
-      `${label}: expected as many weights as components (${components.length}), got ${parts.length}`,
-    );
-  for (const [k, w] of parts.entries()) checkParameter(`${label}: weights[${k}]`, w, kinds.probability);
-  if (parts.every((p) => p.kind === "constant")) {
-    const total = parts.reduce((a, p) => a + p.values![0]!, 0);
-    if (!(Math.abs(total - 1) < 1e-9)) throw rangeError(`${label}: weights`, "numbers that add up to 1", total);
-  }
-  return new Mixture(parts, components);
+  return Object.assign(checked, { of });
 }
 
 class Flat extends Distribution {
   readonly name = "flat";
+  readonly structure = "flat";
   readonly parameters: readonly Node[] = [];
+  readonly perElement: readonly boolean[] = [];
   readonly eventShape: readonly number[] = [];
   constructor(readonly support: Support) {
     super();
   }
   override termOf(): TermOf {
     return { value: constant(0) };
+  }
+  override withParameters(): Distribution {
+    return this;
   }
 }
 

@@ -3,6 +3,7 @@
 // can be seen in the graph (names, shapes, supports, plates) are errors here.
 
 import { CompiledModel, type LatentSite, type ModelGraph } from "../compile/compiled.js";
+import { evaluate } from "../compile/evaluate.js";
 import type { Term } from "../compile/gradient.js";
 import { commonShape, data as dataNode, eventSize, latent, type Node, Plate } from "../compile/node.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
@@ -167,7 +168,7 @@ class Trace implements ModelContext {
     }
     if (plate && !node.plate)
       throw new TypeError(`${label}: expected data of plate "${plate.name}", got values outside plates`);
-    if (node.values) likelihood.check(`${label}: data`, node.values);
+    likelihood.check(`${label}: data`, node.values ?? evaluate([node])[0]!);
     this.terms.push({ site: name, ...likelihood.termOf(node) });
   };
 

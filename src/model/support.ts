@@ -30,6 +30,9 @@ export const positiveOrdered: Support = {
   expected: "positive numbers in increasing order",
 };
 export const count: Support = { kind: "integers", low: 0, high: INF, expected: "an integer of at least 0" };
+export const countVector: Support = { ...count, expected: "integers of at least 0" };
+/** Angles in [−π, π]. */
+export const angle: Support = { kind: "interval", low: -Math.PI, high: Math.PI, expected: "an angle in [−π, π]" };
 export const bit: Support = { kind: "integers", low: 0, high: 1, expected: "0 or 1" };
 export const realVector: Support = { kind: "vector", low: -INF, high: INF, expected: "finite numbers" };
 

@@ -1,53 +1,133 @@
 // Univariate discrete families: likelihoods, never latents (they have no gradient). Parametrisations are Stan's.
 
+import { Sampler } from "../../../assembly/samplers.js";
+import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
 import type { Node } from "../../compile/node.js";
+import { betaInc, gammaQ } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { bit, count, integersTo, type Support } from "../support.js";
+import * as f from "./formulas.js";
+import { log, log1p } from "./scalar.js";
 
-const { real: number, positive: above0, probability, count: whole } = kinds;
+const { real: number, positive: above0, probability, positiveProbability, count: whole } = kinds;
 
 /** Counts up to the largest number of trials; each is held to its own by the density. */
 function upToTrials([trials]: readonly Node[]): Support {
   return trials?.values ? integersTo(Math.max(...trials.values)) : count;
 }
 
+const xlogx = (x: number): number => (x === 0 ? 0 : x * log(x));
+
 const make = {
-  bernoulli: family({ name: "bernoulli", rule: rules.bernoulli, parameters: { probability }, support: bit }),
+  bernoulli: family({
+    name: "bernoulli",
+    rule: rules.bernoulli,
+    parameters: { probability },
+    support: bit,
+    sampler: Sampler.Bernoulli,
+    cdf: (k, p) =>
+      g.add(g.mul(f.oneMinus(p), g.min(g.add(f.heldCount(k, 1), 1), 1)), g.mul(p, g.max(f.heldCount(k, 1), 0))),
+    mean: (p) => p,
+    variance: (p) => p * (1 - p),
+    entropy: (p) => (p === 0 || p === 1 ? 0 : -xlogx(p) - (1 - p) * log1p(-p)),
+  }),
   bernoulliLogit: family({
     name: "bernoulliLogit",
     rule: rules.bernoulliLogit,
     parameters: { logit: number },
     support: bit,
+    as: (logit): Distribution => make.bernoulli.of(g.sigmoid(logit)),
   }),
   binomial: family({
     name: "binomial",
     rule: rules.binomial,
     parameters: { trials: whole, probability },
     support: upToTrials,
+    sampler: Sampler.Binomial,
+    cdf: binomialCdf,
+    mean: (n, p) => n * p,
+    variance: (n, p) => n * p * (1 - p),
   }),
   binomialLogit: family({
     name: "binomialLogit",
     rule: rules.binomialLogit,
     parameters: { trials: whole, logit: number },
     support: upToTrials,
+    as: (n, logit): Distribution => make.binomial.of(n, g.sigmoid(logit)),
   }),
-  poisson: family({ name: "poisson", rule: rules.poisson, parameters: { rate: kinds.nonNegative }, support: count }),
-  poissonLog: family({ name: "poissonLog", rule: rules.poissonLog, parameters: { logRate: number }, support: count }),
+  betaBinomial: family({
+    name: "betaBinomial",
+    rule: rules.betaBinomial,
+    parameters: { trials: whole, a: above0, b: above0 },
+    support: upToTrials,
+    sampler: Sampler.BetaBinomial,
+    mean: (n, a, b) => (n * a) / (a + b),
+    variance: (n, a, b) => n * (a / (a + b)) * (b / (a + b)) * ((a + b + n) / (a + b + 1)),
+  }),
+  geometric: family({
+    name: "geometric",
+    rule: rules.geometric,
+    parameters: { probability: positiveProbability },
+    support: count,
+    sampler: Sampler.Geometric,
+    // p = 1 has log(1 − p) = −∞, of which 0 would have no multiple.
+    cdf: (k, p) => g.neg(g.expm1(g.mul(g.add(f.heldCount(k), 1), g.max(g.log1p(g.neg(p)), -1e4)))),
+    survival: (k, p) => g.exp(g.mul(g.add(f.heldCount(k), 1), g.max(g.log1p(g.neg(p)), -1e4))),
+    mean: (p) => (1 - p) / p,
+    variance: (p) => (1 - p) / p / p,
+    entropy: (p) => (p === 1 ? 0 : -((1 - p) * log1p(-p) + xlogx(p)) / p),
+  }),
+  poisson: family({
+    name: "poisson",
+    rule: rules.poisson,
+    parameters: { rate: kinds.nonNegative },
+    support: count,
+    sampler: Sampler.Poisson,
+    cdf: (k, rate) => unlessNegative(k, (held) => gammaQ(g.add(held, 1), rate)),
+    mean: (rate) => rate,
+    variance: (rate) => rate,
+  }),
+  poissonLog: family({
+    name: "poissonLog",
+    rule: rules.poissonLog,
+    parameters: { logRate: number },
+    support: count,
+    as: (logRate): Distribution => make.poisson.of(g.exp(logRate)),
+  }),
   negativeBinomial: family({
     name: "negativeBinomial",
     rule: rules.negativeBinomial,
     parameters: { mean: above0, dispersion: above0 },
     support: count,
+    sampler: Sampler.NegativeBinomial,
+    cdf: (k, mean, phi) => unlessNegative(k, (held) => betaInc(phi, g.add(held, 1), g.div(phi, g.add(mean, phi)))),
+    mean: (mean) => mean,
+    variance: (mean, phi) => mean + (mean / phi) * mean,
   }),
   negativeBinomialLog: family({
     name: "negativeBinomialLog",
     rule: rules.negativeBinomialLog,
     parameters: { logMean: number, dispersion: above0 },
     support: count,
+    as: (logMean, phi): Distribution => make.negativeBinomial.of(g.exp(logMean), phi),
   }),
 };
+
+/** A cdf for k ≥ 0, and 0 below. */
+function unlessNegative(k: Node, cdf: (held: Node) => Node): Node {
+  const held = f.heldCount(k, 1e300);
+  return g.mul(f.oneMinus(g.less(held, 0)), cdf(g.max(held, 0)));
+}
+
+/** I_{1−p}(n − k, k + 1) below n, 1 from n on. */
+function binomialCdf(k: Node, n: Node, p: Node): Node {
+  const held = g.min(f.heldCount(k), n);
+  const below = g.less(held, n);
+  const inside = betaInc(g.max(g.sub(n, held), 1), g.add(g.max(held, 0), 1), f.oneMinus(p));
+  return f.choose(below, g.mul(f.oneMinus(g.less(held, 0)), inside), g.add(1, g.mul(0, held)));
+}
 
 /** 1 with the given probability, else 0. */
 export const bernoulli = (probability: Value): Distribution => make.bernoulli(probability);
@@ -57,6 +137,10 @@ export const bernoulliLogit = (logit: Value): Distribution => make.bernoulliLogi
 export const binomial = (trials: Value, probability: Value): Distribution => make.binomial(trials, probability);
 /** Successes in `trials` with probability sigmoid(logit) of each. */
 export const binomialLogit = (trials: Value, logit: Value): Distribution => make.binomialLogit(trials, logit);
+/** Successes in `trials` whose probability is a beta(a, b) variate. */
+export const betaBinomial = (trials: Value, a: Value, b: Value): Distribution => make.betaBinomial(trials, a, b);
+/** Failures before the first success, each trial with the given probability of success, in (0, 1]. */
+export const geometric = (probability: Value): Distribution => make.geometric(probability);
 /** Counts with the given mean. */
 export const poisson = (rate: Value): Distribution => make.poisson(rate);
 /** Counts with mean exp(logRate). */

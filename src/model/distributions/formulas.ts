@@ -1,0 +1,105 @@
+// Distribution functions and their inverses that several families share, as values of the graph. They have no branches: where a
+// formula has two sides, each is computed with its argument held to its own side, and a weight of 0 or 1 chooses.
+
+import * as g from "../../compile/arithmetic.js";
+import type { Node } from "../../compile/node.js";
+import { betaInc } from "../../compile/special.js";
+
+export const SQRT_HALF = Math.SQRT1_2;
+const LARGEST = Number.MAX_VALUE;
+
+export const standard = (x: Node, loc: Node, scale: Node): Node => g.div(g.sub(x, loc), scale);
+export const place = (z: Node, loc: Node, scale: Node): Node => g.add(loc, g.mul(scale, z));
+export const oneMinus = (x: Node): Node => g.sub(1, x);
+/** x held to [low, high]; NaN stays. */
+export const clamp = (x: Node, low: g.Operand, high: g.Operand): Node => g.min(g.max(x, low), high);
+export const atLeast0 = (x: Node): Node => g.max(x, 0);
+/** `then` where condition is 1, `otherwise` where it is 0; both finite. */
+export const choose = (condition: Node, then: g.Operand, otherwise: g.Operand): Node =>
+  g.add(g.mul(condition, then), g.mul(oneMinus(condition), otherwise));
+
+/** atan for any x: three halvings of the angle and its series. */
+export function atan(x: Node): Node {
+  let t = clamp(x, -1e150, 1e150);
+  for (let k = 0; k < 3; k++) t = g.div(t, g.add(1, g.sqrt(g.add(1, g.square(t)))));
+  const u = g.square(t);
+  let series: Node = g.toNode(1 / 19);
+  for (let k = 17; k >= 3; k -= 2) series = g.sub(1 / k, g.mul(u, series));
+  return g.mul(8, g.sub(t, g.mul(t, g.mul(u, series))));
+}
+
+/** Cauchy: 1/2 + atan(z)/π, and atan(−1/z)/π in the lower tail. */
+export function cauchyCdf(z: Node): Node {
+  const tail = g.less(z, -1);
+  const low = g.mul(1 / Math.PI, atan(g.neg(g.reciprocal(g.min(z, -1)))));
+  return choose(tail, low, g.add(0.5, g.mul(1 / Math.PI, atan(g.max(z, -1)))));
+}
+export const cauchySurvival = (z: Node): Node => cauchyCdf(g.neg(z));
+/** −cot πp. Near 1 the angle from the other end is used. */
+export function cauchyQuantile(p: Node): Node {
+  const upper = g.less(0.5, p);
+  const angle = g.mul(Math.PI, choose(upper, oneMinus(p), p));
+  return g.mul(choose(upper, 1, -1), g.div(g.cos(angle), g.sin(angle)));
+}
+
+/** e^{−|z|}/2 on its side. */
+export function laplaceCdf(z: Node): Node {
+  const tail = g.mul(0.5, g.exp(g.neg(g.abs(z))));
+  return choose(g.less(z, 0), tail, oneMinus(tail));
+}
+export function laplaceQuantile(p: Node): Node {
+  const side = g.sign(g.sub(p, 0.5));
+  return g.neg(g.mul(side, g.log(g.mul(2, g.min(p, oneMinus(p))))));
+}
+
+/** −log(1 − p), the quantile of a standard exponential. */
+export const exponentialQuantile = (p: Node): Node => g.neg(g.log1p(g.neg(p)));
+
+/** erf(z/√2) = p: through ndtri, and a step of Newton that restores what (1 + p)/2 loses. */
+export function halfNormalQuantile(p: Node): Node {
+  const z = g.neg(g.ndtri(g.mul(0.5, oneMinus(p))));
+  const near = g.min(z, 6);
+  const step = g.mul(
+    g.mul(g.sub(g.erf(g.mul(SQRT_HALF, near)), p), Math.sqrt(Math.PI / 2)),
+    g.exp(g.mul(0.5, g.square(near))),
+  );
+  return g.sub(z, g.mul(g.less(z, 6), step));
+}
+
+/** Student's t beyond |z|, one side: I_{ν/(ν + z²)}(ν/2, 1/2)/2. For z² < ν the other end of the beta function is exact. */
+export function studentTail(z: Node, df: Node): Node {
+  const square = g.square(clamp(z, -1e150, 1e150));
+  const near = g.less(square, df);
+  const half = g.mul(0.5, df);
+  const whole = g.add(df, square);
+  const far = betaInc(half, 0.5, g.div(df, whole));
+  const close = oneMinus(betaInc(0.5, half, g.div(square, whole)));
+  return g.mul(0.5, choose(near, close, far));
+}
+export function studentCdf(z: Node, df: Node): Node {
+  const tail = studentTail(z, df);
+  return choose(g.less(z, 0), tail, oneMinus(tail));
+}
+
+/** Counts are whole where these are used; below the support they are held to −1, above to the largest double. */
+export const heldCount = (k: Node, high: g.Operand = LARGEST): Node => clamp(k, -1, high);
+
+/**
+ * The cdf at z (or 1 − cdf, where `upper` is set) of a standard normal between a and b. Where the interval lies more to the right it
+ * is mirrored into the left tail, where log Φ is exact.
+ */
+export function truncatedNormalCdf(z: Node, a: Node, b: Node, upper = false): Node {
+  const held = (x: Node): Node => clamp(x, -1e10, 1e10);
+  const mirrored = g.less(0, g.add(held(a), held(b)));
+  const side = g.sub(1, g.mul(2, mirrored));
+  const ends = [g.mul(side, held(a)), g.mul(side, held(b))] as const;
+  const low = g.min(...ends);
+  const high = g.max(...ends);
+  const top = g.logNdtr(high);
+  const bottom = g.sub(g.logNdtr(low), top);
+  const at = g.sub(g.logNdtr(clamp(g.mul(side, z), low, high)), top);
+  const mass = g.neg(g.expm1(bottom));
+  const below = g.div(g.sub(g.exp(at), g.exp(bottom)), mass);
+  const above = g.div(g.neg(g.expm1(at)), mass);
+  return upper ? choose(mirrored, below, above) : choose(mirrored, above, below);
+}

@@ -1,0 +1,142 @@
+// Univariate continuous families on the positive half line. Parametrisations are Stan's.
+
+import { Sampler } from "../../../assembly/samplers.js";
+import * as g from "../../compile/arithmetic.js";
+import * as rules from "../../compile/densities.js";
+import { constant } from "../../compile/node.js";
+import { gammaP, gammaPInverse, gammaQ, gammaQInverse } from "../../compile/special.js";
+import { type Distribution, family, kinds } from "../distribution.js";
+import type { Value } from "../expression.js";
+import { lower, nonNegative, positive } from "../support.js";
+import * as f from "./formulas.js";
+import { digamma, EULER, exp, expm1, LOG_2PI, lgamma, log, scaledE1 } from "./scalar.js";
+
+const { real: number, positive: above0 } = kinds;
+const { POSITIVE_INFINITY: INF, NaN: NONE } = Number;
+
+/** Γ(1 + k/shape) */
+const weibullMoment = (k: number, shape: number): number => exp(lgamma(1 + k / shape));
+
+const make = {
+  logNormal: family({
+    name: "logNormal",
+    rule: rules.logNormal,
+    parameters: { loc: number, scale: above0 },
+    support: positive,
+    sampler: Sampler.LogNormal,
+    cdf: (x, m, s) => g.ndtr(f.standard(g.log(f.atLeast0(x)), m, s)),
+    survival: (x, m, s) => g.ndtr(g.neg(f.standard(g.log(f.atLeast0(x)), m, s))),
+    quantile: (p, m, s) => g.exp(f.place(g.ndtri(p), m, s)),
+    mean: (m, s) => exp(m + 0.5 * s * s),
+    variance: (m, s) => expm1(s * s) * exp(2 * m + s * s),
+    entropy: (m, s) => m + 0.5 * (1 + LOG_2PI) + log(s),
+  }),
+  exponential: family({
+    name: "exponential",
+    rule: rules.exponential,
+    parameters: { rate: above0 },
+    support: nonNegative,
+    sampler: Sampler.Exponential,
+    cdf: (x, rate) => g.neg(g.expm1(g.neg(g.mul(rate, f.atLeast0(x))))),
+    survival: (x, rate) => g.exp(g.neg(g.mul(rate, f.atLeast0(x)))),
+    quantile: (p, rate) => g.div(f.exponentialQuantile(p), rate),
+    mean: (rate) => 1 / rate,
+    variance: (rate) => 1 / (rate * rate),
+    entropy: (rate) => 1 - log(rate),
+  }),
+  gamma: family({
+    name: "gamma",
+    rule: rules.gamma,
+    parameters: { shape: above0, rate: above0 },
+    support: positive,
+    sampler: Sampler.Gamma,
+    cdf: (x, shape, rate) => gammaP(shape, g.mul(rate, f.atLeast0(x))),
+    survival: (x, shape, rate) => gammaQ(shape, g.mul(rate, f.atLeast0(x))),
+    quantile: (p, shape, rate) => g.div(gammaPInverse(shape, p), rate),
+    mean: (shape, rate) => shape / rate,
+    variance: (shape, rate) => shape / rate / rate,
+    entropy: (shape, rate) => shape - log(rate) + lgamma(shape) + (1 - shape) * digamma(shape),
+  }),
+  inverseGamma: family({
+    name: "inverseGamma",
+    rule: rules.inverseGamma,
+    parameters: { shape: above0, scale: above0 },
+    support: positive,
+    sampler: Sampler.InverseGamma,
+    cdf: (x, shape, scale) => gammaQ(shape, g.div(scale, f.atLeast0(x))),
+    survival: (x, shape, scale) => gammaP(shape, g.div(scale, f.atLeast0(x))),
+    quantile: (p, shape, scale) => g.div(scale, gammaQInverse(shape, p)),
+    mean: (shape, scale) => (shape > 1 ? scale / (shape - 1) : INF),
+    variance: (shape, scale) => (shape > 2 ? (scale / (shape - 1)) ** 2 / (shape - 2) : shape > 1 ? INF : NONE),
+    entropy: (shape, scale) => shape + log(scale) + lgamma(shape) - (1 + shape) * digamma(shape),
+  }),
+  chiSquare: family({
+    name: "chiSquare",
+    rule: rules.chiSquare,
+    parameters: { df: above0 },
+    support: positive,
+    as: (df): Distribution => make.gamma.of(g.mul(0.5, df), constant(0.5)),
+  }),
+  weibull: family({
+    name: "weibull",
+    rule: rules.weibull,
+    parameters: { shape: above0, scale: above0 },
+    support: nonNegative,
+    sampler: Sampler.Weibull,
+    cdf: (x, k, s) => g.neg(g.expm1(g.neg(g.exp(g.mul(k, g.sub(g.log(f.atLeast0(x)), g.log(s))))))),
+    survival: (x, k, s) => g.exp(g.neg(g.exp(g.mul(k, g.sub(g.log(f.atLeast0(x)), g.log(s)))))),
+    quantile: (p, k, s) => g.mul(s, g.exp(g.div(g.log(f.exponentialQuantile(p)), k))),
+    mean: (k, s) => s * weibullMoment(1, k),
+    variance: (k, s) => s * s * (weibullMoment(2, k) - weibullMoment(1, k) ** 2),
+    entropy: (k, s) => EULER * (1 - 1 / k) + log(s) - log(k) + 1,
+  }),
+  pareto: family({
+    name: "pareto",
+    rule: rules.pareto,
+    parameters: { minimum: above0, shape: above0 },
+    support: ([minimum]) => (minimum?.kind === "constant" ? lower(minimum.values![0]!) : positive),
+    sampler: Sampler.Pareto,
+    cdf: (x, least, shape) => g.neg(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
+    survival: (x, least, shape) => g.exp(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least))))),
+    quantile: (p, least, shape) => g.mul(least, g.exp(g.div(f.exponentialQuantile(p), shape))),
+    mean: (least, shape) => (shape > 1 ? (shape * least) / (shape - 1) : INF),
+    variance: (least, shape) =>
+      shape > 2 ? (shape * (least / (shape - 1)) ** 2) / (shape - 2) : shape > 1 ? INF : NONE,
+    entropy: (least, shape) => log(least) - log(shape) + 1 / shape + 1,
+  }),
+  inverseGaussian: family({
+    name: "inverseGaussian",
+    rule: rules.inverseGaussian,
+    parameters: { mean: above0, shape: above0 },
+    support: positive,
+    sampler: Sampler.InverseGaussian,
+    cdf: (x, mean, shape) => {
+      const held = f.clamp(x, 0, 1e300);
+      const root = g.sqrt(g.div(shape, held));
+      const ratio = g.div(held, mean);
+      const far = g.add(g.div(g.mul(2, shape), mean), g.logNdtr(g.neg(g.mul(root, g.add(ratio, 1)))));
+      return g.add(g.ndtr(g.mul(root, g.sub(ratio, 1))), g.exp(far));
+    },
+    mean: (mean) => mean,
+    variance: (mean, shape) => (mean / shape) * mean * mean,
+    // E log x = log mean − e^r E₁(r), r = 2 shape/mean.
+    entropy: (mean, shape) => 0.5 * (1 + LOG_2PI - log(shape)) + 1.5 * (log(mean) - scaledE1((2 * shape) / mean)),
+  }),
+};
+
+/** exp of a normal(loc, scale). Support: x > 0. */
+export const logNormal = (loc: Value, scale: Value): Distribution => make.logNormal(loc, scale);
+/** Exponential with rate (1/mean). Support: x ≥ 0. */
+export const exponential = (rate: Value): Distribution => make.exponential(rate);
+/** Gamma with shape and rate: mean shape/rate. Support: x > 0. */
+export const gamma = (shape: Value, rate: Value): Distribution => make.gamma(shape, rate);
+/** 1/x of a gamma(shape, rate = scale). Support: x > 0. */
+export const inverseGamma = (shape: Value, scale: Value): Distribution => make.inverseGamma(shape, scale);
+/** Chi-square with `df` degrees of freedom: gamma(df/2, 1/2). Support: x > 0. */
+export const chiSquare = (df: Value): Distribution => make.chiSquare(df);
+/** Weibull with shape and scale: cdf 1 − exp(−(x/scale)^shape). Support: x ≥ 0. */
+export const weibull = (shape: Value, scale: Value): Distribution => make.weibull(shape, scale);
+/** Pareto: P(X > x) = (minimum/x)^shape. Support: x ≥ minimum. */
+export const pareto = (minimum: Value, shape: Value): Distribution => make.pareto(minimum, shape);
+/** Inverse Gaussian (Wald) with its mean and shape: variance mean³/shape. Support: x > 0. */
+export const inverseGaussian = (mean: Value, shape: Value): Distribution => make.inverseGaussian(mean, shape);
