@@ -1,14 +1,34 @@
-// Evaluates graph nodes that depend on data and constants only, at once: how distributions work outside models.
+// Evaluates graph nodes that depend on data and constants only, at once: how data that a model transforms are checked.
 
 import { f64 } from "../core/memory.js";
 import { encode } from "./encode.js";
 import { canonicalise, lower } from "./lower.js";
-import { eventSize, type Node } from "./node.js";
+import { eventSize, type Node, Plate } from "./node.js";
 import { Store } from "./store.js";
 
-/** The values of nodes outside plates, none of them latent. */
+/** The same values over all rows of their plates at once, in the order of the data. */
+function unbatched(roots: readonly Node[]): Node[] {
+  const plates = new Map<Plate, Plate>();
+  const done = new Map<Node, Node>();
+  const copy = (n: Node): Node => {
+    let same = done.get(n);
+    if (same) return same;
+    let plate = n.plate;
+    if (plate?.subsampled) {
+      plate = plates.get(plate) ?? new Plate(plate.name, plate.size);
+      plates.set(n.plate!, plate);
+    }
+    const inputs = n.inputs.map(copy);
+    same = plate === n.plate && inputs.every((x, i) => x === n.inputs[i]) ? n : { ...n, plate, inputs };
+    done.set(n, same);
+    return same;
+  };
+  return roots.map(copy);
+}
+
+/** The values of nodes that no latent feeds, [row][event]. */
 export function evaluate(nodes: readonly Node[]): Float64Array[] {
-  const roots = canonicalise(nodes);
+  const roots = canonicalise(unbatched(nodes));
   const store = new Store();
   try {
     const encoded = encode(lower(roots, true), {
@@ -19,7 +39,7 @@ export function evaluate(nodes: readonly Node[]): Float64Array[] {
     });
     try {
       encoded.program.evaluate();
-      return roots.map((r, i) => f64(encoded.outputs[i]!, eventSize(r.shape)).slice());
+      return roots.map((r, i) => f64(encoded.outputs[i]!, (r.plate?.size ?? 1) * eventSize(r.shape)).slice());
     } finally {
       encoded.program.dispose();
     }
