@@ -3,7 +3,7 @@
 import { add, div, mul, neg, nmadd, select, sub } from "../lanes";
 import { exp, expm1, log, log1p } from "../math";
 import { Op } from "../opcodes";
-import { bytes, get, HALF, lt, ONE, or, outside, times, write4, ZERO } from "./common";
+import { bytes, get, HALF, lt, nanOf, ONE, or, outside, times, write4, ZERO } from "./common";
 
 /** x, low, high, 1/(high − low) ; lp, ∂x, ∂low, ∂high */
 function uniform(n: i32, a: usize): void {
@@ -11,7 +11,7 @@ function uniform(n: i32, a: usize): void {
   for (let i: usize = 0; i < end; i += 16) {
     const x = get(a, 0, i);
     const r = get(a, 3, i);
-    write4(a + 16, i, outside(or(lt(x, get(a, 1, i)), lt(get(a, 2, i), x)), sub(x, x)), ZERO(), r, neg(r));
+    write4(a + 16, i, outside(or(lt(x, get(a, 1, i)), lt(get(a, 2, i), x)), nanOf(x)), ZERO(), r, neg(r));
   }
 }
 
@@ -54,6 +54,7 @@ function kumaraswamy(n: i32, a: usize): void {
 }
 
 export function runBounded(op: i32, n: i32, a: usize): void {
+  if (!a) return runBounded(op, n, a); // see dispatch.ts
   switch (op) {
     case Op.Uniform: return uniform(n, a);
     case Op.Beta: return beta(n, a);

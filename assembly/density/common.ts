@@ -57,6 +57,9 @@ export function write4(o: usize, i: usize, lp: v128, d1: v128, d2: v128, d3: v12
   give(o, 3, i, d3);
 }
 
+/** Writes the log density, where a call would cost too much; the same goes for `give`. */
+// @ts-ignore: decorator
+@inline export function put(a: usize, k: i32, i: usize, v: v128): void { st(<usize>load<u32>(a + (k << 2)) + i, v); }
 /** Writes a partial that may not be wanted. */
 // @ts-ignore: decorator
 @inline export function give(a: usize, k: i32, i: usize, v: v128): void {
@@ -80,6 +83,10 @@ export function write4(o: usize, i: usize, lp: v128, d1: v128, d2: v128, d3: v12
 /** -Infinity where `bad`, else the log density. */
 // @ts-ignore: decorator
 @inline export function outside(bad: v128, lp: v128): v128 { return select(bad, MINUS_INFINITY(), lp); }
+
+/** 0, or the NaN that x is. */
+// @ts-ignore: decorator
+@inline export function nanOf(x: v128): v128 { return and(x, ne(x, x)); }
 
 /** Where x is negative or +Infinity: outside the half line, or at its far end, where the formulas have no limit. */
 // @ts-ignore: decorator

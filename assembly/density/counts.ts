@@ -2,10 +2,11 @@
 // with logarithms of one sign, so that nothing cancels; 0·log 0 is 0. Combinatorial factors come in as addends or, where they
 // depend on a parameter in each row, as inputs.
 
-import { add, div, mul, neg, nmadd, pmax, select, sub } from "../lanes";
+import { add, div, mul, neg, nmadd, pmax, pmin, select, sub } from "../lanes";
 import { expNegAbs, log1p } from "../math";
 import { Op } from "../opcodes";
-import { and, bytes, eq, get, lt, ne, notCount, ONE, or, outside, times, write2, write3, ZERO } from "./common";
+import { and, bytes, eq, get, give, lt, nanOf, ne, notCount, ONE, or, outside, put, times, write2, write3, ZERO } from "./common";
+import { log1pOfUnit } from "./logit";
 
 /** y, p, log p, log(1 − p) ; lp, ∂p */
 function bernoulli(n: i32, a: usize): void {
@@ -15,9 +16,9 @@ function bernoulli(n: i32, a: usize): void {
     const one = ONE();
     const failure = ne(y, one);
     const bad = and(and(failure, ne(y, ZERO())), eq(y, y));
-    // y − y: 0, or the NaN of y
-    const lp = outside(bad, add(sub(y, y), select(failure, get(a, 3, i), get(a, 2, i))));
-    write2(a + 16, i, lp, div(one, sub(get(a, 1, i), and(one, failure))));
+    const lp = outside(bad, add(nanOf(y), select(failure, get(a, 3, i), get(a, 2, i))));
+    put(a, 4, i, lp);
+    give(a, 5, i, div(one, sub(get(a, 1, i), and(one, failure))));
   }
 }
 
@@ -33,9 +34,12 @@ function geometric(n: i32, a: usize): void {
   }
 }
 
-/** Where k is no count or there are fewer than no failures. */
+/** Where k or the rest of the trials is no count 0, 1, 2, …; NaN passes, so that it reaches the log density. */
 // @ts-ignore: decorator
-@inline function notCounts(k: v128, rest: v128): v128 { return or(notCount(k), notCount(rest)); }
+@inline function notCounts(k: v128, rest: v128): v128 {
+  const broken = or(ne(f64x2.trunc(k), k), ne(f64x2.trunc(rest), rest));
+  return and(or(broken, lt(pmin(k, rest), ZERO())), eq(rest, rest));
+}
 
 /** k, trials N, p, log p, log(1 − p) ; lp, ∂p */
 function binomial(n: i32, a: usize): void {
@@ -53,9 +57,6 @@ function binomial(n: i32, a: usize): void {
 /** max(d, 0) */
 // @ts-ignore: decorator
 @inline function positivePart(d: v128): v128 { return pmax(d, ZERO()); }
-/** σ(d) from e = e^−|d|. */
-// @ts-ignore: decorator
-@inline function sigmoidFrom(d: v128, e: v128, one: v128): v128 { return div(select(lt(d, ZERO()), e, one), add(one, e)); }
 
 /** k, trials N, logit ; lp, ∂logit */
 function binomialLogit(n: i32, a: usize): void {
@@ -66,15 +67,12 @@ function binomialLogit(n: i32, a: usize): void {
     const d = get(a, 2, i);
     const up = neg(d);
     const e = expNegAbs(d);
-    const l = log1p(e);
+    const l = log1pOfUnit(e);
     const one = ONE();
+    const negative = lt(d, ZERO());
     const lp = neg(add(times(k, add(positivePart(up), l)), times(rest, add(positivePart(d), l))));
-    write2(
-      a + 12,
-      i,
-      outside(notCounts(k, rest), lp),
-      nmadd(rest, sigmoidFrom(d, e, one), mul(k, sigmoidFrom(up, e, one))),
-    );
+    const dlogit = nmadd(rest, select(negative, e, one), mul(k, select(negative, one, e)));
+    write2(a + 12, i, outside(notCounts(k, rest), lp), div(dlogit, add(one, e)));
   }
 }
 
@@ -85,7 +83,8 @@ function poisson(n: i32, a: usize): void {
     const k = get(a, 0, i);
     const rate = get(a, 1, i);
     const lp = outside(notCount(k), sub(times(k, get(a, 2, i)), rate));
-    write2(a + 12, i, lp, div(sub(k, rate), rate));
+    put(a, 3, i, lp);
+    give(a, 4, i, div(sub(k, rate), rate));
   }
 }
 
@@ -113,12 +112,14 @@ function negativeBinomialLog(n: i32, a: usize): void {
     const d = sub(get(a, 1, i), get(a, 3, i));
     const up = neg(d);
     const e = expNegAbs(d);
-    const l = log1p(e);
+    const l = log1pOfUnit(e);
     const one = ONE();
     const plus = add(positivePart(d), l);
     const lp = sub(sub(get(a, 4, i), times(k, add(positivePart(up), l))), mul(phi, plus));
-    const high = sigmoidFrom(d, e, one);
-    const low = mul(k, sigmoidFrom(up, e, one));
+    const negative = lt(d, ZERO());
+    const w = div(one, add(one, e));
+    const high = mul(w, select(negative, e, one)); // σ(d)
+    const low = mul(mul(k, w), select(negative, one, e)); // k σ(−d)
     const dphi = add(sub(get(a, 5, i), plus), sub(high, div(low, phi)));
     write3(a + 24, i, outside(notCount(k), lp), nmadd(phi, high, low), dphi);
   }
@@ -135,6 +136,7 @@ function betaBinomial(n: i32, a: usize): void {
 }
 
 export function runCounts(op: i32, n: i32, a: usize): void {
+  if (!a) return runCounts(op, n, a); // see dispatch.ts
   switch (op) {
     case Op.Bernoulli: return bernoulli(n, a);
     case Op.Geometric: return geometric(n, a);

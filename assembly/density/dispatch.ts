@@ -1,11 +1,14 @@
-// Densities by opcode. Each group is a function of its own, so that an engine compiles only what a model uses.
+// Densities by opcode. Each group is a function of its own, so that an engine compiles (and optimizes) only what a model uses; a
+// call of itself that never happens keeps the optimizer from inlining a group here.
 
 import { Op } from "../opcodes";
 import { runBounded } from "./bounded";
 import { runCounts } from "./counts";
+import { runCurved } from "./curved";
 import { runGaussian } from "./gaussian";
 import { runLocationScale } from "./locationScale";
 import { bernoulliLogit, poissonLog } from "./logit";
+import { runMatrices } from "./matrices";
 import { runNormal } from "./normal";
 import { runPositive } from "./positive";
 import { runSimplex } from "./simplex";
@@ -59,8 +62,15 @@ export function runDensity(op: i32, rows: i32, n: i32, a: usize): void {
       return runSimplex(op, rows, a);
     case Op.MultivariateNormal:
     case Op.MultivariateStudentT:
-    case Op.MultivariateNormalPrecision:
       return runGaussian(op, rows, a);
+    case Op.MultivariateNormalPrecision:
+    case Op.MultivariateNormalLowRank:
+    case Op.LkjCholesky:
+    case Op.WishartCholesky:
+      return runMatrices(op, rows, a);
+    case Op.SkewNormal:
+    case Op.VonMises:
+      return runCurved(op, n, a);
     default:
       unreachable();
   }

@@ -1,7 +1,7 @@
 // Families of location and scale: log density f(z), z = (x − loc)/scale. With g = f′(z) the partials are g/scale, −g/scale and
 // −(1 + g·z)/scale, the last including the derivative of the addend −log(scale). Half families have loc = 0 and support x ≥ 0.
 
-import { abs, add, div, lds, madd, mul, neg, select, sqrt, sub } from "../lanes";
+import { abs, add, div, lds, madd, mul, neg, select, sub } from "../lanes";
 import { expm1, log, log1p } from "../math";
 import { Op } from "../opcodes";
 import { bytes, get, give, HALF, lt, MINUS_ZERO, ne, ONE, outside, TWO, write3, write4, ZERO } from "./common";
@@ -10,7 +10,8 @@ import { bytes, get, give, HALF, lt, MINUS_ZERO, ne, ONE, outside, TWO, write3, 
 @inline function standardized(a: usize, i: usize, r: v128): v128 { return mul(sub(get(a, 0, i), get(a, 2, i)), r); }
 
 /** lp, ∂x, ∂loc, ∂scale behind the three inputs, given f, g and 1 + g·z. */
-function emit(a: usize, i: usize, f: v128, g: v128, r: v128, onePlus: v128): void {
+// @ts-ignore: decorator
+@inline function emit(a: usize, i: usize, f: v128, g: v128, r: v128, onePlus: v128): void {
   const d = mul(g, r);
   write4(a + 12, i, f, d, neg(d), neg(mul(r, onePlus)));
 }
@@ -24,12 +25,9 @@ function log1pSquare(z: v128): v128 {
   return v128.any_true(far) ? select(far, mul(TWO(), log(abs(z))), l) : l;
 }
 
-/** q/(1 + q) for q in [0, ∞]. */
+/** q/(1 + q) for q in [0, ∞], given w = 1/(1 + q). */
 // @ts-ignore: decorator
-@inline function odds(q: v128): v128 {
-  const one = ONE();
-  return div(one, add(one, div(one, q)));
-}
+@inline function odds(q: v128, w: v128, one: v128): v128 { return select(lt(q, one), mul(q, w), sub(one, w)); }
 
 /** x, 1/scale, loc ; lp, ∂x, ∂loc, ∂scale; half: x, 1/scale ; lp, ∂x, ∂scale, on x ≥ 0 */
 function cauchy(n: i32, a: usize, half: bool): void {
@@ -42,34 +40,39 @@ function cauchy(n: i32, a: usize, half: bool): void {
     const one = ONE();
     const two = TWO();
     const lp = neg(log1pSquare(z));
-    const g = neg(mul(two, div(z, add(one, q))));
-    const onePlus = sub(one, mul(two, odds(q)));
+    const w = div(one, add(one, q));
+    const g = neg(mul(two, mul(z, w)));
+    const onePlus = sub(one, mul(two, odds(q, w, one)));
     if (half) write3(a + 8, i, outside(lt(x, ZERO()), lp), mul(g, r), neg(mul(r, onePlus)));
     else emit(a, i, lp, g, r, onePlus);
   }
 }
 
-/** x, 1/scale, ν, ψ((ν+1)/2) − ψ(ν/2) − 1/ν, loc ; lp, ∂x, ∂ν, ∂scale, ∂loc; half: without loc and its partial, on x ≥ 0 */
+/**
+ * x, 1/scale, ν, 1/√ν, ψ((ν+1)/2) − ψ(ν/2) − 1/ν, loc ; lp, ∂x, ∂ν, ∂scale, ∂loc; half: without loc and its partial, on x ≥ 0.
+ * With q = z²/ν: lp = −(ν + 1)/2 log(1 + q)
+ */
 function student(n: i32, a: usize, half: bool): void {
   const end = bytes(n);
   for (let i: usize = 0; i < end; i += 16) {
     const x = get(a, 0, i);
     const r = get(a, 1, i);
-    const nu = get(a, 2, i);
-    const z = mul(half ? x : sub(x, get(a, 4, i)), r);
+    const root = get(a, 3, i);
+    const z = mul(half ? x : sub(x, get(a, 5, i)), r);
     const one = ONE();
-    const nu1 = add(nu, one);
-    const t = div(z, sqrt(nu));
+    const top = add(get(a, 2, i), one);
+    const t = mul(z, root);
     const q = mul(t, t);
     const l = log1pSquare(t);
-    const h = odds(q);
-    const slope = div(nu1, nu);
-    const d = mul(r, div(mul(slope, z), add(one, q)));
-    let lp = neg(mul(mul(HALF(), nu1), l));
+    const w = div(one, add(one, q));
+    const h = odds(q, w, one);
+    const slope = madd(root, root, one);
+    const d = mul(r, mul(mul(slope, z), w));
+    let lp = neg(mul(mul(HALF(), top), l));
     if (half) lp = outside(lt(x, ZERO()), lp);
-    else give(a, 9, i, d);
-    const dnu = mul(HALF(), madd(slope, h, sub(get(a, 3, i), l)));
-    write4(a + (half ? 16 : 20), i, lp, neg(d), dnu, mul(r, sub(mul(nu1, h), one)));
+    else give(a, 10, i, d);
+    const dnu = mul(HALF(), madd(slope, h, sub(get(a, 4, i), l)));
+    write4(a + (half ? 20 : 24), i, lp, neg(d), dnu, mul(r, sub(mul(top, h), one)));
   }
 }
 
@@ -114,6 +117,7 @@ function gumbel(n: i32, a: usize): void {
 }
 
 export function runLocationScale(op: i32, n: i32, a: usize): void {
+  if (!a) return runLocationScale(op, n, a); // see dispatch.ts
   switch (op) {
     case Op.Cauchy: return cauchy(n, a, false);
     case Op.HalfCauchy: return cauchy(n, a, true);

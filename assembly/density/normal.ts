@@ -3,7 +3,7 @@
 
 import { add, div, ld, mul, neg, st, sub } from "../lanes";
 import { Op } from "../opcodes";
-import { bytes, get, give, HALF, le, lt, ONE, or, outside, write2, write3, write4, ZERO } from "./common";
+import { bytes, get, give, HALF, le, lt, ONE, or, outside, put, write3, write4, ZERO } from "./common";
 
 /** x, loc, 1/scale ; lp, ∂x, ∂loc, ∂scale */
 function normal(n: i32, a: usize): void {
@@ -51,7 +51,10 @@ function logNormal(n: i32, a: usize): void {
     const square = mul(z, z);
     const one = ONE();
     const lp = outside(le(x, ZERO()), neg(add(mul(HALF(), square), logx)));
-    write4(a + 16, i, lp, neg(div(add(d, one), x)), d, mul(r, sub(square, one)));
+    put(a, 4, i, lp);
+    give(a, 5, i, neg(div(add(d, one), x)));
+    give(a, 6, i, d);
+    give(a, 7, i, mul(r, sub(square, one)));
   }
 }
 
@@ -72,6 +75,7 @@ function truncatedNormal(n: i32, a: usize): void {
 }
 
 export function runNormal(op: i32, n: i32, a: usize): void {
+  if (!a) return runNormal(op, n, a); // see dispatch.ts
   switch (op) {
     case Op.Normal: return normal(n, a);
     case Op.HalfNormal: return halfNormal(n, a);

@@ -39,8 +39,22 @@ export function apart(size: usize): usize { return both * (draws == 1 ? size << 
 /** The two values at p and p + gap. */
 // @ts-ignore: decorator
 @inline export function take(p: usize, gap: usize): v128 { return v128.load64_lane(p + gap, v128.load64_zero(p), 1); }
-// @ts-ignore: decorator
-@inline export function set(p: usize, gap: usize, v: v128): void {
+/** The same as a call, outside inner loops. */
+export function pick(p: usize, gap: usize): v128 {
+  if (!p) return pick(p, gap); // never so: keeps it a call
+  return take(p, gap);
+}
+export function set(p: usize, gap: usize, v: v128): void {
+  if (!p) return set(p, gap, v);
   v128.store64_lane(p, v, 0);
   v128.store64_lane(p + gap, v, 1);
 }
+
+/** Vectors that a kernel keeps while it works on one pair. src/compile/densities/multivariate.ts bounds event sizes by it. */
+const SCRATCH_VECTORS: i32 = 4096;
+export const scratch: usize = memory.data(SCRATCH_VECTORS << 4, 16);
+
+// @ts-ignore: decorator
+@inline export function keep(i: usize, v: v128): void { v128.store(scratch + (i << 4), v); }
+// @ts-ignore: decorator
+@inline export function kept(i: usize): v128 { return v128.load(scratch + (i << 4)); }

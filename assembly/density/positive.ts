@@ -5,7 +5,7 @@ import { add, div, madd, mul, neg, nmadd, sub } from "../lanes";
 import { exp } from "../math";
 import { Op } from "../opcodes";
 import {
-  bytes, eq, get, HALF, INFINITY, le, lt, offHalfLine, ONE, ONE_AND_HALF, or, outside, times, write3, write4, ZERO,
+  bytes, eq, get, give, HALF, INFINITY, le, lt, offHalfLine, ONE, ONE_AND_HALF, or, outside, put, times, write3, write4, ZERO,
 } from "./common";
 
 /** x, rate, 1/rate ; lp, ∂x, ∂rate */
@@ -14,7 +14,9 @@ function exponential(n: i32, a: usize): void {
   for (let i: usize = 0; i < end; i += 16) {
     const x = get(a, 0, i);
     const down = neg(get(a, 1, i));
-    write3(a + 12, i, outside(lt(x, ZERO()), mul(down, x)), down, sub(get(a, 2, i), x));
+    put(a, 3, i, outside(lt(x, ZERO()), mul(down, x)));
+    give(a, 4, i, down);
+    give(a, 5, i, sub(get(a, 2, i), x));
   }
 }
 
@@ -27,7 +29,10 @@ function gamma(n: i32, a: usize): void {
     const power = sub(get(a, 2, i), ONE());
     const rate = get(a, 3, i);
     const lp = outside(offHalfLine(x), nmadd(rate, x, times(power, logx)));
-    write4(a + 24, i, lp, sub(div(power, x), rate), add(logx, get(a, 4, i)), sub(get(a, 5, i), x));
+    put(a, 6, i, lp);
+    give(a, 7, i, sub(div(power, x), rate));
+    give(a, 8, i, add(logx, get(a, 4, i)));
+    give(a, 9, i, sub(get(a, 5, i), x));
   }
 }
 
@@ -108,6 +113,7 @@ function inverseGaussian(n: i32, a: usize): void {
 }
 
 export function runPositive(op: i32, n: i32, a: usize): void {
+  if (!a) return runPositive(op, n, a); // see dispatch.ts
   switch (op) {
     case Op.Exponential: return exponential(n, a);
     case Op.Gamma: return gamma(n, a);

@@ -6,7 +6,7 @@ from math import inf
 
 from mpmath import mp, mpf
 from running import (
-    LOG_2, LOG_2PI_HALF, LOG_PI, cos, digamma, exp, expm1, fabs, lbeta, lgamma, lift, log, log1mexp, log1p, log_ndtr, mills,
+    LOG_2, LOG_2PI_HALF, LOG_PI, bessel_ratio, cos, digamma, exp, expm1, fabs, lbeta, lgamma, lift, log, log1mexp, log1p, log_bessel_i0, log_ndtr, mills,
     sigmoid, sin, softplus,
 )
 
@@ -298,6 +298,22 @@ def kumaraswamy_odds(x, a):
 })
 def kumaraswamy(x, a, b):
     return (a - 1) * log(x) + (b - 1) * log1mexp(a * log(x)) + log(a) + log(b)
+
+
+def von_mises_points(r):
+    loc = r.both(1e-2, 3)
+    kappa = r.choose(lambda: r.logarithmic(1e-2, 50), lambda: r.logarithmic(1e-4, 1e5))
+    return [loc + r.choose(lambda: r.linear(-3.1, 3.1), lambda: r.both(1e-6, 3), lambda: r.both(0.1, 3) / max(kappa, 1) ** 0.5), loc, kappa]
+
+
+@family("vonMises", ["value", "loc", "concentration"], von_mises_points, {
+    "value": lambda x, m, k: -k * (2 * sin((x - m) * half) * cos((x - m) * half)),
+    "loc": lambda x, m, k: k * (2 * sin((x - m) * half) * cos((x - m) * half)),
+    "concentration": lambda x, m, k: (1 - bessel_ratio(k)) - 2 * sin((x - m) * half) * sin((x - m) * half),
+})
+def von_mises(x, m, k):
+    s = sin((x - m) * half)
+    return -2 * k * s * s + (k - log_bessel_i0(k)) - (LOG_2 + LOG_PI)
 
 
 # ---- the positive half line

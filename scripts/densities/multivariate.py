@@ -2,7 +2,7 @@
 triangles); each entry says which of them have partials, and its formula gives the log density and those partials at once."""
 
 from mpmath import mpf
-from running import LOG_2PI_HALF, LOG_PI, digamma, exp, lbeta, lgamma, lift, log, log1mexp, log1p, sigmoid, softplus
+from running import LOG_2, LOG_2PI_HALF, LOG_PI, digamma, exp, lbeta, lgamma, lift, log, log1mexp, log1p, sigmoid, softplus, sqrt
 
 half = mpf(1) / 2
 MULTIVARIATE = {}
@@ -168,3 +168,91 @@ def multivariate_student(x, nu, loc, factor):
     lp = lp + (lgamma(lift(half * k)) - lbeta(nu * half, lift(half * k)) - half * k * (log(nu) + LOG_PI))
     dnu = half * (digamma((nu + k) * half) - digamma(nu * half) - k / nu - log1p(q / nu) + s * q / nu)
     return lp, [dnu], w, factor_partial(w, z, factor)
+
+
+def low_rank_points(r):
+    k, (x, loc, _) = gaussian_points(r)
+    columns = r.integer(1, 2)
+    factor = [[r.both(1e-2, 3) for _ in range(columns)] for _ in range(k)]
+    return k, [x, loc, factor, [r.logarithmic(0.05, 20) for _ in range(k)]]
+
+
+@family("multivariateNormalLowRank", ["value", "loc", "factor", "diagonal"], ["loc", "factor", "diagonal"], low_rank_points)
+def multivariate_normal_low_rank(x, loc, w, diagonal):
+    k, r = len(x), len(w[0])
+    d = [a - b for a, b in zip(x, loc)]
+    scaled = [[v / diagonal[i] for v in w[i]] for i in range(k)]
+    m = [[(1 if i == j else 0) + total(scaled[l][i] * w[l][j] for l in range(k)) for j in range(r)] for i in range(r)]
+    c = [[None] * r for _ in range(r)]
+    for i in range(r):
+        for j in range(i + 1):
+            v = m[i][j] - total(c[i][l] * c[j][l] for l in range(j))
+            c[i][j] = sqrt(v) if i == j else v / c[j][j]
+    solve = lambda t: whiten(t, [lift(0)] * r, [row[: i + 1] for i, row in enumerate(c)])
+    back_solve = lambda t: back(c, t)
+    u = solve([total(scaled[l][i] * d[l] for l in range(k)) for i in range(r)])
+    q = total(d[i] * d[i] / diagonal[i] for i in range(k)) - total(t * t for t in u)
+    y = back_solve(u)
+    g = [(d[i] - total(w[i][j] * y[j] for j in range(r))) / diagonal[i] for i in range(k)]
+    lp = -half * q - total(log(c[i][i]) for i in range(r)) - half * total(log(v) for v in diagonal) - k * LOG_2PI_HALF
+    dw, dd = [], []
+    for i in range(k):
+        t = solve(scaled[i])
+        dd.append(half * (g[i] * g[i] - (1 / diagonal[i] - total(v * v for v in t))))
+        t = back_solve(t)
+        dw.append([g[i] * y[j] - t[j] for j in range(r)])
+    return lp, g, [v for row in dw for v in row], dd
+
+
+def lkj_points(r):
+    k = r.integer(2, 4)
+    rows = []
+    for i in range(k):
+        v = [r.both(1e-2, 1) for _ in range(i)] + [r.logarithmic(0.05, 2)]
+        norm = sum(x * x for x in v) ** 0.5
+        rows.append([r.round(x / norm) for x in v])
+    return k, [rows, r.choose(lambda: r.logarithmic(0.5, 20), lambda: r.logarithmic(1e-2, 1e3))]
+
+
+@family("lkjCholesky", ["value", "concentration"], ["value", "concentration"], lkj_points)
+def lkj_cholesky(factor, eta):
+    k = len(factor)
+    diagonal = [log(factor[i][i]) for i in range(k)]
+    power = [2 * eta + (k - i - 3) for i in range(k)]
+    lp = total(power[i] * diagonal[i] for i in range(1, k))
+    volumes = total(LOG_PI * (half * i) - lgamma(lift(half * i)) for i in range(1, k))
+    lp = lp - (volumes + total(lbeta(eta + half * (k - 1 - i), lift(half * i)) for i in range(1, k)))
+    slope = (k - 1) * digamma(eta + half * (k - 1)) - total(digamma(eta + half * (k - 1 - i)) for i in range(1, k))
+    partial = [power[i] / factor[i][i] if i == j and i else lift(0) for i in range(k) for j in range(i + 1)]
+    return lp, partial, [2 * total(diagonal[1:]) + slope]
+
+
+def wishart_points(r):
+    k = r.integer(1, 3)
+    return k, [triangle(r, k), k - 1 + r.logarithmic(0.1, 100), triangle(r, k)]
+
+
+@family("wishartCholesky", ["value", "df", "cholesky"], ["value", "df", "cholesky"], wishart_points)
+def wishart_cholesky(c, nu, factor):
+    k = len(c)
+    b = [[None] * k for _ in range(k)]
+    for i in range(k):
+        for j in range(i + 1):
+            b[i][j] = (c[i][j] - total(factor[i][l] * b[l][j] for l in range(j, i))) / factor[i][i]
+    logs = [log(c[i][i]) for i in range(k)]
+    scale_logs = total(log(row[-1]) for row in factor)
+    lp = total((nu - (i + 1)) * logs[i] for i in range(k)) - half * total(b[i][j] * b[i][j] for i in range(k) for j in range(i + 1))
+    fixed = k * LOG_2 - LOG_PI * (mpf(k * (k - 1)) / 4)
+    arguments = [nu * half - half * i for i in range(k)]
+    lp = lp + (fixed - (half * k * nu * LOG_2 + nu * scale_logs + total(lgamma(t) for t in arguments)))
+    dnu = total(logs) - (half * k * LOG_2 + scale_logs + half * total(digamma(t) for t in arguments))
+    g = [[None] * k for _ in range(k)]
+    for i in reversed(range(k)):
+        for j in range(i + 1):
+            g[i][j] = (b[i][j] - total(factor[l][i] * g[l][j] for l in range(i + 1, k))) / factor[i][i]
+    dc = [((nu - (i + 1)) / c[i][i] if i == j else lift(0)) - g[i][j] for i in range(k) for j in range(i + 1)]
+    dl = [
+        total(g[i][l] * b[j][l] for l in range(j + 1)) - (nu / factor[i][i] if i == j else 0)
+        for i in range(k) for j in range(i + 1)
+    ]
+    return lp, dc, [dnu], dl

@@ -91,6 +91,14 @@ log_ndtr = function(log_ndtr_value, mills_value)
 mills = function(mills_value, lambda x: mills_value(x) * (x + mills_value(x)))
 
 
+def bessel_ratio_value(x):
+    return mp.besseli(1, x) / mp.besseli(0, x)
+
+
+bessel_ratio = function(bessel_ratio_value, lambda x: 1 - bessel_ratio_value(x) / x - bessel_ratio_value(x) ** 2)
+log_bessel_i0 = function(lambda x: mp.log(mp.besseli(0, x)), bessel_ratio_value)
+
+
 def fabs(x):
     x = lift(x)
     return Running(abs(x.v), x.m)

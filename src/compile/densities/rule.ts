@@ -2,7 +2,7 @@
 // graph arithmetic that several families share. The kernels (assembly/density) hold the other half of each formula.
 
 import type { Op } from "../../../assembly/opcodes.js";
-import { add, lbeta, lgamma, log, max, neg, sub } from "../arithmetic.js";
+import { add, lbeta, lgamma, log, max, min, neg, sub } from "../arithmetic.js";
 import type { DensityRule } from "../density.js";
 import type { Node } from "../node.js";
 
@@ -35,9 +35,11 @@ const count = (k: Node): Node => max(k, 0);
 /** −log k! */
 export const minusLogFactorial = (k: Node): Node => neg(lgamma(add(count(k), 1)));
 
-/** log of (n choose k), without the cancellation of three lgamma. */
-export const logChoose = (n: Node, k: Node): Node =>
-  neg(add(log(add(n, 1)), lbeta(add(count(sub(n, k)), 1), add(count(k), 1))));
+/** log of (n choose k), without the cancellation of three lgamma; some finite number where k is off 0…n. */
+export function logChoose(n: Node, k: Node): Node {
+  const inside = min(count(k), n);
+  return neg(add(log(add(n, 1)), lbeta(add(sub(n, inside), 1), add(inside, 1))));
+}
 
 /** log of (k + φ − 1 choose k) for real φ. */
 export const logMultisets = (k: Node, phi: Node): Node =>
