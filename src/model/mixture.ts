@@ -2,7 +2,7 @@
 
 import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
-import { commonShape, concat, eventSize, logSumExp, type Node } from "../compile/node.js";
+import { commonShape, concat, constant, eventSize, logSumExp, type Node } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { type Moment, type Numbers, numbersOf } from "./evaluation.js";
@@ -126,7 +126,11 @@ export function mixture(weights: Value | readonly Value[], components: readonly 
   if (Array.isArray(weights)) parts = weights.map((w, k) => nodeOf(w, `${label}: weights[${k}]`));
   else {
     const whole = new Expression(nodeOf(weights, `${label}: weights`));
-    parts = Array.from({ length: whole.shape[0] ?? 0 }, (_, k) => whole.at(k).node);
+    const { values, plate } = whole.node;
+    // Numbers stay numbers, so that their sum is checked below.
+    parts = Array.from({ length: whole.shape[0] ?? 0 }, (_, k) =>
+      values && !plate && whole.shape.length === 1 ? constant(values[k]!) : whole.at(k).node,
+    );
   }
   if (parts.length !== components.length)
     throw new RangeError(
