@@ -1,113 +1,88 @@
-// The stopping rule's two promises, on synthetic traces.
+// The stopping rule's promises, on synthetic traces at fixed seeds: false stops below 1 % for four families of noise, whatever the shape of
+// the rise; a stall is found within 150 steps at the median.
 
-import { expect, test } from "vitest";
-import { StoppingRule, stoppingPromise } from "../src/optim/stopping.js";
+import { describe, expect, test } from "vitest";
+import { stallInit, stallStep } from "../src/vi/stopping.js";
 import { type RandomSource, randomSource } from "./support/random.js";
 
-/** Noise of long-run standard deviation `sd`. */
-const families: Record<string, { sd: number; make: (r: RandomSource) => () => number }> = {
-  Gaussian: { sd: 1, make: (r) => r.normal },
-  "Student t with 3 degrees": {
-    sd: 1,
-    make: (r) => () => {
-      const chi = r.normal() ** 2 + r.normal() ** 2 + r.normal() ** 2;
-      return r.normal() / Math.sqrt(chi);
-    },
+type Noise = (random: RandomSource) => () => number;
+/** Four families, each with long-run standard deviation 1. */
+const families: Readonly<Record<string, Noise>> = {
+  normal: (r) => () => r.normal(),
+  "Student t with 3 degrees of freedom": (r) => () => {
+    const chi = r.normal() ** 2 + r.normal() ** 2 + r.normal() ** 2;
+    return r.normal() / Math.sqrt(chi / 3) / Math.sqrt(3);
   },
-  "skewed to the left": {
-    sd: 1,
-    make: (r) => () =>
-      -(Math.exp(0.8 * r.normal()) - Math.exp(0.32)) / Math.sqrt((Math.exp(0.64) - 1) * Math.exp(0.64)),
+  "autoregressive (0.6)": (r) => {
+    let x = 0;
+    return () => {
+      x = 0.6 * x + 0.4 * r.normal();
+      return x;
+    };
   },
-  "autocorrelated, 0.6": {
-    sd: 2,
-    make: (r) => {
-      let x = r.normal();
-      return () => {
-        x = 0.6 * x + 0.8 * r.normal();
-        return x;
-      };
-    },
-  },
+  "skewed (minus exponential)": (r) => () => 1 + Math.log(1 - r.uniform()),
 };
 
-test("traces that still rise by 0.015 noise standard deviations per step are stopped within 2,000 steps in under 1 % of cases", () => {
-  for (const [name, { sd, make }] of Object.entries(families)) {
+/** Rises that never fall below 1.5 standard deviations per 100 steps while they are watched. */
+const rises: Readonly<Record<string, (t: number) => number>> = {
+  "slow and straight": (t) => 0.015 * t,
+  straight: (t) => 0.1 * t,
+  "steep, then slow": (t) => 200 * (1 - Math.exp(-t / 50)) + 0.015 * t,
+  "slowing down": (t) => 40 * Math.log1p(t / 10),
+};
+const steps = 800;
+
+describe.each(Object.keys(families))("with %s noise", (family) => {
+  const noise = families[family]!;
+  test.each(Object.keys(rises))("fewer than 1 %% of 1,000 traces that rise are stopped: %s", (rise) => {
+    const shape = rises[rise]!;
     let stopped = 0;
-    for (let i = 0; i < 1000; i++) {
-      const random = randomSource(7 * i + 1);
-      const noise = make(random);
-      const rule = new StoppingRule();
-      const slope = 0.015 * sd;
-      const tau = 30 + 300 * random.uniform();
-      const height = 10 ** (3 * random.uniform());
-      // A straight line; an exponential approach to a line; a hyperbola whose slope at the end is the least allowed.
-      const curve =
-        i % 3 === 0
-          ? (t: number) => slope * t
-          : i % 3 === 1
-            ? (t: number) => slope * t - height * Math.exp(-t / tau)
-            : (t: number) => (-slope * 4 * 2000 ** 2) / (t + 2000);
-      for (let t = 0; t < 2000; t++)
-        if (rule.push(curve(t) + noise())) {
+    for (let k = 0; k < 1000; k++) {
+      const next = noise(randomSource(k));
+      const state = stallInit();
+      for (let t = 0; t < steps; t++)
+        if (stallStep(state, shape(t) + next())) {
           stopped++;
           break;
         }
     }
-    expect(stopped / 1000, name).toBeLessThan(stoppingPromise.falseStops);
-  }
-});
+    expect(stopped).toBeLessThan(10);
+  });
 
-test("stalled traces are stopped after a median of fewer than 150 steps", () => {
-  for (const [name, { sd, make }] of Object.entries(families)) {
+  test.each([0.015, 0.1, 1])("the median delay after a rise of %d per step ends is below 150 steps", (slope) => {
     const delays: number[] = [];
-    for (let i = 0; i < 1000; i++) {
-      const random = randomSource(7 * i + 5);
-      const noise = make(random);
-      const rule = new StoppingRule();
-      const stall = 300 + Math.floor(500 * random.uniform());
-      let t = 0;
-      while (t < 5000 && !rule.push((t < stall ? 0.2 * sd * (t - stall) : 0) + noise())) t++;
-      delays.push(t - stall);
+    for (let k = 0; k < 1000; k++) {
+      const next = noise(randomSource(5000 + k));
+      const state = stallInit();
+      let delay = Number.POSITIVE_INFINITY;
+      for (let t = 0; t < 1500; t++)
+        if (stallStep(state, slope * Math.min(t, 300) + next()) && t >= 300) {
+          delay = t - 300;
+          break;
+        }
+      delays.push(delay);
     }
     delays.sort((a, b) => a - b);
-    expect(delays[500]!, name).toBeLessThan(stoppingPromise.medianDelay);
-    expect(delays[0]!, name).toBeGreaterThan(-100);
-    expect(delays.at(-1)!, name).toBeLessThan(2000);
-  }
+    expect(delays[500]).toBeLessThan(150);
+    expect(delays[990]).toBeLessThan(400);
+  });
 });
 
-test("the rule does not depend on the units of the objective", () => {
-  const stop = (scale: number, offset: number): number => {
-    const random = randomSource(3);
-    const rule = new StoppingRule();
-    for (let t = 0; ; t++) if (rule.push(offset + scale * (-100 * Math.exp(-t / 60) + random.normal()))) return t;
+test("a trace without noise stops only when it rises by less than the tolerance", () => {
+  const stops = (slope: number, tolerance: number): boolean => {
+    const state = stallInit({ tolerance });
+    for (let t = 0; t < 500; t++) if (stallStep(state, slope * t)) return true;
+    return false;
   };
-  const plain = stop(1, 0);
-  expect(stop(2 ** 20, 0)).toBe(plain);
-  expect(stop(2 ** -20, 0)).toBe(plain);
-  expect(Math.abs(stop(1, -5000) - plain)).toBeLessThan(8);
+  expect(stops(1e-3, 0.01)).toBe(false);
+  expect(stops(1e-5, 0.01)).toBe(true);
+  expect(stops(0, 0)).toBe(true);
+  expect(stops(-1, 0)).toBe(true);
 });
 
-test("a noiseless trace stops when it no longer rises, or rises less than the tolerance", () => {
-  const steps = (f: (t: number) => number, tolerance = 0): number => {
-    const rule = new StoppingRule({ tolerance });
-    for (let t = 0; t < 20_000; t++) if (rule.push(f(t))) return t;
-    return Infinity;
-  };
-  expect(steps((t) => Math.min(t, 400) - 400)).toBeLessThan(700);
-  expect(steps((t) => 1e-3 * t)).toBe(Infinity);
-  expect(steps((t) => 1e-6 * t, 1e-3)).toBeLessThan(500);
-  expect(steps(() => -7)).toBeLessThan(500);
-});
-
-test("values that are not finite are counted and left out", () => {
-  const random = randomSource(1);
-  const rule = new StoppingRule();
-  for (let t = 0; t < 400; t++) rule.push(t % 10 === 0 ? Number.NaN : t % 25 === 0 ? -Infinity : random.normal());
-  const report = rule.report();
-  expect(report.refused).toBe(48);
-  expect(report.steps).toBe(352);
-  for (const v of [report.noise, report.rise, report.statistic]) expect(v).not.toBeNaN();
-  expect(Math.abs(report.noise - 1)).toBeLessThan(0.6);
+test("one wild value in a rising trace does not stop it", () => {
+  const random = randomSource(3);
+  const state = stallInit();
+  for (let t = 0; t < 600; t++)
+    expect(stallStep(state, 0.05 * t + 0.5 * random.normal() - (t === 300 ? 1e6 : 0)), `step ${t}`).toBe(false);
 });

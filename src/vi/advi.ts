@@ -5,13 +5,21 @@
 
 import { estimateElbo } from "../diagnostics/evidence.js";
 import { type Psis, psis } from "../diagnostics/psis.js";
+import { multiplyLowerTransposed } from "../linalg/cholesky.js";
+import { allFinite, dot } from "../linalg/vector.js";
 import type { Run, Status } from "../optim/run.js";
 import type { Target } from "../target.js";
 import { adamStages, type StageEnd } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
 import type { FamilyName } from "./families.js";
-import { type Gaussian, logDensityOfNormals } from "./gaussian.js";
-import { fromPath, fromPoint, type Initial, startingPoint } from "./initial.js";
+import {
+  type DenseGaussian,
+  drawsFromNormals,
+  type Gaussian,
+  logDensityOfNormals,
+  normalsFromPoints,
+} from "./gaussian.js";
+import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./initial.js";
 import { assessment, type Full, naturalClimb, naturalCorrection, targetRoot } from "./natural.js";
 import type { Check, Outcome } from "./outcome.js";
 import {
@@ -26,7 +34,7 @@ import {
 } from "./regression.js";
 import { sentence } from "./report.js";
 import { adviStreams, Session } from "./session.js";
-import { type Shift, shiftByWeights } from "./witness.js";
+import { objection, type Shift, shiftByWeights } from "./witness.js";
 
 export interface AdviOptions {
   readonly family: FamilyName;
@@ -69,9 +77,17 @@ export const tolerance = 0.05;
 /** The standard errors within which that must be known. */
 const certainty = 0.015;
 
+/** The search along L-BFGS paths, and how many more of them look for other modes. */
+const search = { stream: adviStreams.initial, draws: 16, candidates: 12 };
+const longestPath = 200;
+const paths = 6;
+const spreads = [5, 2, 6] as const;
+/** A mode of less than about 2 % of the mass is not held against an answer. */
+const unlikely = -4;
+
 const rates = { cold: [1, 0.3, 0.1, 0.03, 0.01, 0.003], warm: [0.1, 0.03, 0.01] } as const;
 
-const dense = (q: Full): Full => {
+const dense = (q: Full): DenseGaussian => {
   if (q.kind === "dense") return q;
   const n = q.mean.length;
   const cholesky = new Float64Array(n * n);
@@ -91,7 +107,7 @@ export function atOptimum(a: Assessment): boolean {
 
 /** Whether a correction would be lost in its own noise. */
 function near(a: Assessment): boolean {
-  return a.location <= 0.5 * tolerance + a.locationError && a.scale <= 0.5 * tolerance + a.scaleError;
+  return a.location <= 0.4 * tolerance + 0.5 * a.locationError && a.scale <= 0.4 * tolerance + 0.5 * a.scaleError;
 }
 
 /** Judges answers on fresh draws, and corrects them by the same draws. */
@@ -173,8 +189,8 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
   let units: Float64Array | undefined;
 
   if (options.warmUp) {
-    const search = { stream: adviStreams.initial, draws: 16, candidates: 12, maxSteps: 200 };
-    const initial = yield* fromPath(session, start, search);
+    const { path } = yield* pathOf(session, start, longestPath);
+    const initial = yield* fromPath(session, path, search);
     judge = new Judge(session, asFamily(initial.q));
     units = initial.q.scale;
     if (session.cancelled) return yield* checked(session, options, judge, "cancelled", rate);
@@ -221,6 +237,72 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
   return yield* checked(session, options, judge, end, rate);
 }
 
+/**
+ * Looks for another mode: L-BFGS, in coordinates in which q is standard normal (a few steps, then, if q is right), from overdispersed
+ * starts, in opposite pairs so that two modes are rarely on the same side of all of them; and from where it ends outside q's mass, if
+ * it does, a climb. The ELBO of what it finds.
+ */
+function* rivalOf(session: Session, q: Full): Run<number | undefined> {
+  const n = session.dimension;
+  const whole = dense(q);
+  const theta = new Float64Array(n);
+  const z = new Float64Array(n);
+  const objective = {
+    dimension: n,
+    evaluate(x: Float64Array, gradient: Float64Array): number {
+      drawsFromNormals(whole, 1, x, theta);
+      const value = session.evaluator.evaluate(theta, gradient);
+      multiplyLowerTransposed(whole.cholesky, n, gradient, 0, gradient, 0);
+      return value;
+    },
+  };
+  const gradient = new Float64Array(n);
+  const ends: Float64Array[] = [];
+  let best: number | undefined;
+  for (let k = 0; k < paths; k++) {
+    if (k % 2 === 1) for (let i = 0; i < n; i++) z[i] = -z[i]!;
+    else {
+      session.normals.fill(z, adviStreams.paths, k);
+      // The first pair is spread in units of q, the others in the model's own.
+      for (let i = 0; i < n; i++) z[i] = z[i]! * spreads[k / 2]!;
+      if (k >= 2) normalsFromPoints(whole, 1, z, z);
+    }
+    const start = z.slice();
+    if (!Number.isFinite(objective.evaluate(start, gradient)) || !allFinite(gradient)) continue;
+    const { path, arrived } = yield* pathOf(session, start, 60, objective);
+    const end = path.positions.slice((path.count - 1) * n, path.count * n);
+    if (session.cancelled) return undefined;
+    if (!arrived || dot(end, end) < bound(n)) continue;
+    // Each end is looked into once.
+    const near = ends.some((e) => {
+      let square = 0;
+      for (let i = 0; i < n; i++) square += (e[i]! - end[i]!) ** 2;
+      return square < bound(n);
+    });
+    ends.push(end);
+    if (near) continue;
+    drawsFromNormals(whole, 1, end, theta);
+    const found = yield* fromPoint(session, theta.slice(), search);
+    const climb = { maxSteps: 8, draws: 2 * Math.max(16, n + 8), stream: adviStreams.paths, tolerance: 0.3 };
+    const other = yield* naturalClimb(session, dense(found.q), climb, false);
+    if (session.cancelled) return undefined;
+    if (covers(q, other.q.mean)) continue;
+    if (best === undefined || other.batch.elbo > best) best = other.batch.elbo;
+  }
+  return best;
+}
+
+/** Squared distance, in standard deviations, within which a normal of n dimensions has its mass, generously. */
+const bound = (n: number): number => n + 4 * Math.sqrt(2 * n) + 16;
+
+/** Whether a point lies where q has its mass, generously. */
+function covers(q: Full, point: Float64Array): boolean {
+  const n = point.length;
+  const z = new Float64Array(n);
+  normalsFromPoints(q, 1, point, z);
+  return dot(z, z) < bound(n);
+}
+
 export type End = StageEnd | "noStart";
 
 /** The final check on fresh independent draws, and the verdict. */
@@ -261,7 +343,13 @@ function* checked(
     psis: weights,
   };
   const shift = batch.failed < 0 ? shiftByWeights(session.target, check) : undefined;
-  return finished(session, options, q, end, judge.last, check, shift, rate);
+  let rival: number | undefined;
+  if (end === "judged" && options.warmUp && n <= regressionLimit && batch.failed < 0 && !objection(check, shift)) {
+    const elbo = yield* rivalOf(session, judge.q);
+    if (session.cancelled) return yield* checked(session, options, judge, "cancelled", rate);
+    if (elbo !== undefined && elbo > check.elbo.value + unlikely) rival = elbo;
+  }
+  return finished(session, options, q, end, judge.last, check, shift, rate, batch.bad, rival);
 }
 
 function finished(
@@ -273,8 +361,10 @@ function finished(
   check?: Check,
   shift?: Shift,
   stepSize?: number,
+  bad = 0,
+  rival?: number,
 ): AdviResult {
-  const facts = { end, check, shift, assessment, session, options };
+  const facts = { end, check, shift, assessment, bad, rival, session, options };
   const { status, message }: { status: Status; message: string } = sentence(facts);
   return {
     status,

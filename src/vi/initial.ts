@@ -2,7 +2,7 @@
 // Hessian that the path implies there (Gilbert & Lemaréchal 1989, eq. 4.9; the idea is Pathfinder's, Zhang et al. 2022), the one with the
 // best ELBO is taken. The mode itself may be a bad place (it can be a spike of no mass); a point of the path is not.
 
-import { lbfgs, Trajectory as Path, type Trajectory } from "../optim/lbfgs.js";
+import { lbfgs, type Objective, Trajectory as Path, type Trajectory } from "../optim/lbfgs.js";
 import type { Run } from "../optim/run.js";
 import type { DiagonalGaussian } from "./gaussian.js";
 import { antitheticNormals, evaluateBatch } from "./regression.js";
@@ -20,7 +20,6 @@ export interface InitialOptions {
   readonly draws: number;
   /** Points of the path that are compared. */
   readonly candidates: number;
-  readonly maxSteps: number;
 }
 
 /** Diagonals of the inverse Hessian along a path, one per point: [point][dimension]. */
@@ -68,14 +67,18 @@ export function pathVariances(path: Trajectory): Float64Array {
   return out;
 }
 
-/** The best Gaussian of the path from `start`, which must have a finite log density. */
-export function* fromPath(session: Session, start: Float64Array, options: InitialOptions): Run<Initial> {
-  const n = session.dimension;
-  const path = new Path(n);
+/** L-BFGS's path from `start`, which must have a finite log density, and whether it ended at a mode. */
+export function* pathOf(
+  session: Session,
+  start: Float64Array,
+  maxSteps: number,
+  objective: Objective = session.evaluator,
+): Run<{ readonly path: Trajectory; readonly arrived: boolean }> {
+  const path = new Path(session.dimension);
   // A gain of a hundredth of a nat is not worth a step here.
-  const mode = yield* lbfgs(session.evaluator, start, {
+  const mode = yield* lbfgs(objective, start, {
     memory: 8,
-    maxSteps: options.maxSteps,
+    maxSteps,
     decrementTolerance: 0.01,
     absoluteTolerance: 1e-3,
     relativeTolerance: 1e-12,
@@ -83,6 +86,12 @@ export function* fromPath(session: Session, start: Float64Array, options: Initia
     stage: "search",
   });
   if (mode.status === "cancelled") session.cancelled = true;
+  return { path, arrived: mode.status === "converged" };
+}
+
+/** The best Gaussian of a path. */
+export function* fromPath(session: Session, path: Trajectory, options: InitialOptions): Run<Initial> {
+  const n = session.dimension;
   const variances = pathVariances(path);
   const count = Math.min(path.count, options.candidates);
   const candidates: DiagonalGaussian[] = [];

@@ -162,8 +162,8 @@ export interface ClimbOptions {
   readonly tolerance: number;
 }
 
-/** Climbs from `start` until steps are small or none raises the ELBO. */
-export function* naturalClimb(session: Session, start: Full, options: ClimbOptions): Run<Climb> {
+/** Climbs from `start` until steps are small or none raises the ELBO; `record`: whether the steps are part of the fit's trace. */
+export function* naturalClimb(session: Session, start: Full, options: ClimbOptions, record = true): Run<Climb> {
   const stage = "warm-up";
   const normals = antitheticNormals(session.normals, options.draws, session.dimension, options.stream, 0);
   const design = designOf(normals, session.dimension);
@@ -199,7 +199,7 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
     if (!taken) break;
     q = taken.q;
     rho = Math.min(1, rho * 2);
-    session.record(batch.elbo);
+    if (record) session.record(batch.elbo);
     regression = design && regress(q, batch, design);
     yield* session.turn(stage);
     if (session.cancelled) break;

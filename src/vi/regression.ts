@@ -21,6 +21,8 @@ export interface Batch {
   readonly elbo: number;
   /** Index of the first draw that is not finite, or -1. */
   readonly failed: number;
+  /** Draws that are not finite, of those that were evaluated. */
+  readonly bad: number;
 }
 
 /** Antithetic standard normals: the second half of the draws mirrors the first. */
@@ -57,6 +59,7 @@ export function* evaluateBatch(
   const values = new Float64Array(draws);
   drawsFromNormals(q, draws, normals, points);
   let failed = -1;
+  let bad = 0;
   let sum = 0;
   for (let from = 0; from < draws && (whole || failed < 0); from += slice) {
     const to = Math.min(from + slice, draws);
@@ -66,6 +69,7 @@ export function* evaluateBatch(
       sum += values[d]!;
       if (Number.isFinite(values[d]!) && allFinite(gradients, d * n, n)) continue;
       if (failed < 0) failed = d;
+      bad++;
       session.refuse(points.slice(d * n, (d + 1) * n));
     }
     if (to < draws && (whole || failed < 0)) {
@@ -84,6 +88,7 @@ export function* evaluateBatch(
     values,
     elbo: failed < 0 ? sum / draws + gaussianEntropy(q) : -Infinity,
     failed,
+    bad,
   };
 }
 
@@ -168,9 +173,12 @@ export function regress(q: Gaussian, batch: Batch, design: Design): Regression {
   return { b, bError, c, diagonalError, roughness };
 }
 
-/** How far q is from the best of its family, in q's own standard deviations, with the noise of saying so. */
+/** How far q is from the best of its family, with the noise of saying so. */
 export interface Assessment {
-  /** Largest expected move of the location to the optimum. */
+  /**
+   * Largest expected move of the location to the optimum, in standard deviations of the target (of which C^-1 is the covariance
+   * in q's coordinates): a mean-field q may be much narrower than the target along an axis.
+   */
   readonly location: number;
   readonly locationError: number;
   /** Largest expected relative change of a scale. */
@@ -196,8 +204,9 @@ export function assess(q: Gaussian, r: Regression, inverse: Float64Array): Asses
       move += w * r.b[j]!;
       variance += w * r.bError[j]! * (w * r.bError[j]!);
     }
-    location = Math.max(location, Math.abs(move));
-    locationError = Math.max(locationError, Math.sqrt(variance));
+    const sd = Math.sqrt(inverse[i * n + i]!);
+    location = Math.max(location, Math.abs(move) / sd);
+    locationError = Math.max(locationError, Math.sqrt(variance) / sd);
     gain += 0.5 * (r.b[i]! * move - r.bError[i]! * r.bError[i]! * inverse[i * n + i]!);
     // A precision off by a factor c is a standard deviation off by about (c - 1) / 2.
     const error = r.diagonalError[i]!;
@@ -245,8 +254,9 @@ export function assessDiagonal(q: Gaussian, batch: Batch): Assessment {
     for (let k = i; k < h.length; k += n) residual += (h[k]! - b + c * normals[k]!) ** 2;
     const error = Math.sqrt(residual / Math.max(1, draws - 2) / draws);
     const inverse = 1 / Math.max(c, 1 / 16);
-    location = Math.max(location, Math.abs(b) * inverse);
-    locationError = Math.max(locationError, error * inverse);
+    const root = Math.sqrt(inverse);
+    location = Math.max(location, Math.abs(b) * root);
+    locationError = Math.max(locationError, error * root);
     scale = Math.max(scale, 0.5 * Math.abs(c - 1));
     scaleError = Math.max(scaleError, 0.5 * error);
     gain += 0.5 * inverse * (b * b - error * error) + 0.25 * ((c - 1) * (c - 1) - error * error);

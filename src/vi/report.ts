@@ -1,18 +1,21 @@
 // The verdict on a fit by ADVI, in the words a statistician would use: what was done, what is wrong, what to try next.
 
-import { khatThreshold } from "../diagnostics/psis.js";
 import type { Status } from "../optim/run.js";
 import type { AdviOptions, End } from "./advi.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import type { Session } from "./session.js";
-import { disagrees, most, type Shift } from "./witness.js";
+import { objection, type Shift } from "./witness.js";
 
 export interface Facts {
   readonly end: End;
   readonly check: Check | undefined;
   readonly shift: Shift | undefined;
   readonly assessment: Assessment | undefined;
+  /** Draws of the check that are not finite. */
+  readonly bad: number;
+  /** ELBO of a separate mode that is not negligible. */
+  readonly rival: number | undefined;
   readonly session: Session;
   readonly options: AdviOptions;
 }
@@ -44,16 +47,20 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     };
   if (end === "cancelled")
     return { status: "cancelled", message: `Cancelled after ${steps}; this is the best approximation until then.` };
-  const bad = check ? check.logRatios.reduce((k, v) => k + (Number.isFinite(v) ? 0 : 1), 0) : 0;
   if (end === "diverged" || !check)
     return {
       status: "diverged",
       message: `The fit broke off after ${steps}: the log density or its gradient kept being not finite${where}, also at smaller steps. The last good state is kept.`,
     };
-  if (bad > 0)
+  if (facts.bad > 0)
     return {
       status: "diverged",
-      message: `The log density is not finite${where} at ${bad} of ${check.draws} draws of the ${family}: it reaches outside the support, or the posterior is not proper.`,
+      message: `The log density or its gradient is not finite${where} at ${facts.bad} of ${check.draws} draws of the ${family}: it reaches outside the support, or the posterior is not proper.`,
+    };
+  if (facts.rival !== undefined)
+    return {
+      status: "rejected",
+      message: `There is another mode that the ${family} leaves out: a fit from another start reaches an ELBO of ${facts.rival.toFixed(1)}, where this one has ${check.elbo.value.toFixed(1)}. Mixtures of several fits, or an ordering that tells the modes apart, may help.`,
     };
   const k = check.psis;
   const khat = `k-hat ${k.khat === Infinity ? "infinite" : k.khat.toFixed(2)}`;
@@ -80,21 +87,19 @@ export function sentence(facts: Facts): { status: Status; message: string } {
       ? 'Try family: "fullRank", or reparametrise.'
       : "Reparametrise the model (non-centred, other scales), or use a richer family.";
   const optimum = `The ELBO of the ${family} is at its optimum (${steps})`;
-  if (!(k.khat <= khatThreshold(check.draws)))
+  const against = objection(check, shift);
+  if (against === "tail")
     return {
       status: "rejected",
       message: `${optimum}, but the posterior is not of this form: ${khat} is above ${k.threshold.toFixed(2)}, so that the approximation misses part of it. ${advice}`,
     };
-  if (shift && disagrees(shift)) {
+  if (against && shift) {
     const ratio = shift.scaleRatio;
     const what =
-      shift.location > most.location + shift.error
+      against === "location"
         ? `would move the mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
-        : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)}`;
-    return {
-      status: "rejected",
-      message: `${optimum}, but importance weighting (${khat}) ${what}. ${advice}`,
-    };
+        : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)} or more`;
+    return { status: "rejected", message: `${optimum}, but importance weighting (${khat}) ${what}. ${advice}` };
   }
   const skipped =
     session.refused > 0

@@ -16,6 +16,7 @@ export const adviStreams = {
   step: 20,
   check: 21,
   posterior: 22,
+  paths: 23,
 } as const;
 
 /** Draws evaluated between two chances to stop. */

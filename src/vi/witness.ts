@@ -77,13 +77,27 @@ export function shiftByWeights(target: Target, check: Check): Shift | undefined 
   return { location, locationName, scaleRatio, scaleName, error: 1 / Math.sqrt(effectiveDraws) };
 }
 
-/** What is still called agreement: smoothed weights understate the change of a tail, so that less is asked than promised. */
-export const most = { location: 0.15, scale: 1.2 } as const;
+/** What the draws of the final check say against calling an answer right. */
+export type Objection = "tail" | "location" | "scale";
 
-/** Whether the shift, noise allowed for, is too large to call the answer right. */
-export function disagrees(shift: Shift): boolean {
-  return (
-    shift.location > most.location + shift.error ||
-    Math.max(shift.scaleRatio, 1 / shift.scaleRatio) > most.scale + shift.error
-  );
+/** Estimated divergence KL(q || posterior): log evidence by importance weighting minus ELBO. */
+export function divergenceOf(check: Check): number {
+  return Math.max(0, check.psis.logEvidence - check.elbo.value);
+}
+
+/**
+ * Three witnesses together. A divergence of less than 0.05 nats leaves no room for a wrong mean or standard deviation within the reach
+ * of the draws, whatever a noisy k-hat below 1 says. Above it, k-hat must be below its threshold, and weighting must leave the answer
+ * as it is: less is asked than promised, and still less where the divergence is large, since smoothed weights understate a change.
+ */
+export function objection(check: Check, shift: Shift | undefined): Objection | undefined {
+  const { khat, threshold } = check.psis;
+  const divergence = divergenceOf(check);
+  if (!(khat <= 1)) return "tail";
+  if (divergence <= 0.05) return undefined;
+  if (khat > threshold || !shift) return "tail";
+  if (shift.location > 0.15 + shift.error) return "location";
+  const ratio = Math.max(shift.scaleRatio, 1 / shift.scaleRatio);
+  if (ratio > (divergence > 0.3 ? 1.1 : 1.2) + shift.error) return "scale";
+  return undefined;
 }
