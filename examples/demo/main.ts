@@ -2,6 +2,7 @@
 // same seed stopped after 1, 2, 3, 5, … steps gives the same path, bit for bit, each time a little further.
 
 import { type CompiledModel, type Fit, type FitOptions, fit } from "../../src/index.js";
+import { elementNames } from "../../src/target.js";
 import { type Columns, type DemoModel, models } from "./models.js";
 import { contourPlot, dataPlot, type Ellipse, elboPlot, marginalPlot, type Surface } from "./plots.js";
 
@@ -52,7 +53,7 @@ function ellipse(f: Fit, [a, b]: [number, number]): Ellipse | undefined {
   return { mean: [q.mean[a]!, q.mean[b]!], root: [l00, l10, Math.sqrt(Math.max(0, covariance(b, b) - l10 * l10))] };
 }
 
-/** The posterior over two coordinates, the others at the approximation's conditional mean given the two. */
+/** A slice of the posterior over two coordinates, the others at the approximation's conditional mean given the two. */
 function surface(f: Fit, [a, b]: [number, number], around: Ellipse): Surface {
   const size = 48;
   const n = f.target.dimension;
@@ -189,7 +190,7 @@ function drawFit(f: Fit, view: Surface | undefined): void {
   const q = ellipse(f, pair);
   const labels: [string, string] = [current.pair[0]![1], current.pair[1]![1]];
   element("pair").textContent =
-    `${labels[0]}, ${labels[1]}: contours of the posterior, ellipses at 1 and 2 standard deviations`;
+    `${labels[0]}, ${labels[1]}: a slice of the posterior (grey), the approximation at 1 and 2 standard deviations`;
   show("contours", contourPlot(labels, view ?? (q && surface(f, pair, q)), q));
   show("elbo", elboPlot([...f.trace], f.elbo));
 }
@@ -229,7 +230,12 @@ async function run(): Promise<void> {
     drawFit(whole, view);
     const columns = whole.sites
       .filter((s) => s.kind === "latent" && s.shape.reduce((a, b) => a * b, 1) <= 2)
-      .map((s) => ({ name: s.name, values: whole.draws(s.name) }));
+      .flatMap((s) =>
+        elementNames(s).map((name, i, { length }) => ({
+          name,
+          values: whole.draws(s.name).filter((_, k) => k % length === i),
+        })),
+      );
     show("marginals", marginalPlot(columns));
     element("summary").textContent = `${whole.summary()}`;
     element("bits").textContent = bitsOf(whole);
@@ -253,6 +259,7 @@ async function run(): Promise<void> {
 
 function choose(key: string): void {
   current = models[key]!;
+  select.value = key;
   data = structuredClone(current.data);
   shown?.dispose();
   shown = undefined;

@@ -20,7 +20,7 @@ export interface Surface {
 }
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const common = () => ({ width: 440, style: { background: "none", color: css("--ink"), fontSize: "11px" } });
+const common = () => ({ width: 520, style: { background: "none", color: css("--ink"), fontSize: "11px" } });
 
 function outline(e: Ellipse, radius: number): { x: number; y: number }[] {
   return Array.from({ length: 65 }, (_, k) => {
@@ -104,8 +104,9 @@ export function elboPlot(trace: readonly number[], final: number | undefined): E
   return Plot.plot({
     ...common(),
     height: 320,
+    marginLeft: 56,
     ariaLabel: "ELBO by step",
-    x: { label: "step" },
+    x: { label: "step", ticks: Math.min(8, Math.max(1, trace.length - 1)), tickFormat: "d" },
     y: { label: "ELBO", domain: [low, high === low ? low + 1 : high], clamp: true, nice: true },
     marks: [
       Plot.lineY(rows, { x: "step", y: "elbo", stroke: css("--accent"), strokeWidth: 1.5 }),
@@ -116,29 +117,38 @@ export function elboPlot(trace: readonly number[], final: number | undefined): E
   });
 }
 
+/** One small histogram for each value, each on its own scale. */
 export function marginalPlot(columns: readonly { name: string; values: Float64Array }[]): Element {
-  const rows = columns.flatMap(({ name, values }) => Array.from(values, (value) => ({ name, value })));
-  return Plot.plot({
-    ...common(),
-    height: Math.max(120, 46 * columns.length + 40),
-    marginLeft: 90,
-    ariaLabel: "Marginal posteriors",
-    x: { label: null },
-    y: { axis: null },
-    fy: { label: null, domain: columns.map((c) => c.name) },
-    marks: [
-      Plot.areaY(
-        rows,
-        Plot.binX({ y: "proportion-facet" }, {
-          x: "value",
-          fy: "name",
-          fill: css("--accent"),
-          fillOpacity: 0.55,
-          thresholds: 60,
-          curve: "basis",
-        } as Plot.AreaYOptions),
-      ),
-      Plot.ruleY([0]),
-    ],
-  });
+  const all = document.createElement("div");
+  for (const { name, values } of columns) {
+    const sorted = values.slice().sort();
+    const [low, high] = [sorted[Math.floor(sorted.length * 0.002)]!, sorted[Math.floor(sorted.length * 0.998)]!];
+    all.append(
+      Plot.plot({
+        ...common(),
+        height: 84,
+        marginTop: 4,
+        marginLeft: 110,
+        ariaLabel: `Marginal posterior of ${name}`,
+        x: { label: null, domain: [low, high], ticks: 6 },
+        y: { axis: null },
+        marks: [
+          Plot.areaY(
+            Array.from(values),
+            Plot.binX({ y: "proportion" }, {
+              x: (v: number) => v,
+              fill: css("--accent"),
+              fillOpacity: 0.55,
+              thresholds: 60,
+              curve: "basis",
+              clip: true,
+            } as Plot.AreaYOptions),
+          ),
+          Plot.ruleY([0]),
+          Plot.text([name], { frameAnchor: "left", dx: -104, fontSize: 12 }),
+        ],
+      }),
+    );
+  }
+  return all;
 }
