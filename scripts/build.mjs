@@ -1,20 +1,23 @@
 // Makes dist/: the core, the compiled TypeScript with its declarations, the raw .wasm files, and one bundled file for pages
 // that use no bundler.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), ".."));
-rmSync("dist", { recursive: true, force: true });
-const node = (...args) => execFileSync(process.execPath, args, { stdio: "inherit" });
+const node = (...args) => {
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+};
 node("scripts/build-core.mjs", "release", "relaxed");
+rmSync("dist", { recursive: true, force: true });
 node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
 copyFileSync("build/core.wasm", "dist/core.wasm");
 copyFileSync("build/core.relaxed.wasm", "dist/core.relaxed.wasm");
 await build({
-  entryPoints: ["dist/src/index.js"],
+  entryPoints: ["dist/src/bundle.js"],
   outfile: "dist/variational.min.js",
   bundle: true,
   format: "esm",

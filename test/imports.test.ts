@@ -27,6 +27,9 @@ const layers: Record<string, number> = {
   io: 6,
   adapters: 6,
   index: 7,
+  worker: 7,
+  bundle: 8,
+  workerd: 8,
 };
 const layerOf = (file: string): string => file.split(/[\\/]/)[0]!.replace(/\.ts$/, "");
 

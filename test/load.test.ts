@@ -175,7 +175,10 @@ test("the relaxed build is loaded where the engine has relaxed SIMD", async () =
   // vitest.config.ts switches it on for Node 20.
   expect(WebAssembly.validate(relaxed)).toBe(true);
   const loader = await fresh();
+  const compile = vi.spyOn(WebAssembly, "compile");
   await loader.load({ relaxed });
+  expect(compile.mock.calls).toEqual([[relaxed]]);
+  compile.mockRestore();
   const { allocate, memory, run } = loader.core();
   const { Op } = await import("../assembly/opcodes.js");
   // a·b + c of 1 + 2^-52 squared less 1 + 2^-51: exactly 2^-104 when fused, 0 when rounded twice.

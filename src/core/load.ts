@@ -1,10 +1,11 @@
-// Loads the WebAssembly core, once. The bytes are inlined (base64) so that importing the package needs no bundler set-up;
+// Loads the WebAssembly core, once. The bytes are inlined (as text) so that importing the package needs no bundler set-up;
 // `load` also takes bytes, a compiled module, a Response or a URL for those who host the file themselves. Nothing happens at
 // import: the first use loads. The only file that imports the AssemblyScript loader.
 
 import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import { knownOptions, rangeError, typeError } from "../errors.js";
-import { coreBase64 } from "./generated/core.js";
+import { coreText } from "./generated/core.js";
+import { decode } from "./text.js";
 
 /** The exports of assembly/index.ts as TypeScript sees them; pointers are byte offsets into the memory. */
 export interface CoreExports {
@@ -123,13 +124,6 @@ function adopt(exports: unknown, label: string): void {
   loaded = found as CoreExports;
 }
 
-function inlined(): Uint8Array<ArrayBuffer> {
-  const text = atob(coreBase64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
 /** The core, loaded with the inlined bytes when nothing has loaded it before. */
 export function core(): CoreExports {
   if (!loaded) loadSync();
@@ -142,7 +136,7 @@ export function loadSync(source?: BufferSource | WebAssembly.Module): void {
   if (source !== undefined && !isCompilable(source))
     throw typeError("loadSync(source)", "bytes or a WebAssembly.Module", source);
   if (loaded) return;
-  adopt(instantiateSync(source ?? inlined(), {}).exports, "loadSync(source)");
+  adopt(instantiateSync(source ?? decode(coreText), {}).exports, "loadSync(source)");
 }
 
 /**
@@ -176,7 +170,7 @@ export async function load(source?: CoreSource | LoadOptions): Promise<void> {
 }
 
 async function compile(source: CoreSource | undefined, label: string): Promise<void> {
-  const code = source === undefined ? inlined() : isCompilable(source) ? source : await fetched(source, label);
+  const code = source === undefined ? decode(coreText) : isCompilable(source) ? source : await fetched(source, label);
   adopt((await instantiate(code, {})).exports, label);
 }
 
