@@ -174,7 +174,7 @@ export const enum Op {
   Gumbel = 154,
   /** x, log x, α, β, 1/α, 1/β ; lp, ∂x, ∂α, ∂β */
   Kumaraswamy = 155,
-  /** x, log x, ν, −(log 2 + ψ(ν/2))/2 ; lp, ∂x, ∂ν */
+  /** the inputs of Gamma at α = ν/2, β = 1/2 ; lp, ∂x, ∂ν */
   ChiSquare = 156,
   /** x, minimum, log x, log(minimum), α, 1/α, α/minimum ; lp, ∂x, ∂minimum, ∂α */
   Pareto = 157,

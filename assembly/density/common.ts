@@ -5,7 +5,9 @@
 import { abs, ld, lds, select, st, sub } from "../lanes";
 
 /** Constants for `lds`: smaller and, on V8, cheaper than literals in a loop. */
-const C: usize = memory.data<f64>([-Infinity, 0, 0.5, 1, 2, 1.5, Infinity, 4, 0.79788456080286535588, -0.70710678118654752440, -0.0], 16);
+const C: usize = memory.data<f64>([
+  -Infinity, 0, 0.5, 1, 2, 1.5, Infinity, 0.7978845608028653559, -0.7071067811865475244, -0.0,
+], 16);
 
 // @ts-ignore: decorator
 @inline export function MINUS_INFINITY(): v128 { return lds(C); }
@@ -22,12 +24,11 @@ const C: usize = memory.data<f64>([-Infinity, 0, 0.5, 1, 2, 1.5, Infinity, 4, 0.
 // @ts-ignore: decorator
 @inline export function INFINITY(): v128 { return lds(C + 48); }
 // @ts-ignore: decorator
-@inline export function SQRT_2_OVER_PI(): v128 { return lds(C + 64); }
+@inline export function SQRT_2_OVER_PI(): v128 { return lds(C + 56); }
 // @ts-ignore: decorator
-@inline export function MINUS_SQRT_HALF(): v128 { return lds(C + 72); }
-
+@inline export function MINUS_SQRT_HALF(): v128 { return lds(C + 64); }
 // @ts-ignore: decorator
-@inline export function MINUS_ZERO(): v128 { return lds(C + 80); }
+@inline export function MINUS_ZERO(): v128 { return lds(C + 72); }
 
 /** Bytes that a loop over n doubles covers. */
 // @ts-ignore: decorator
@@ -96,6 +97,12 @@ export function write4(o: usize, i: usize, lp: v128, d1: v128, d2: v128, d3: v12
 // @ts-ignore: decorator
 @inline export function notCount(k: v128): v128 {
   return and(ne(sub(k, abs(f64x2.trunc(k))), ZERO()), eq(k, k));
+}
+
+/** `outside(notCount(k), lp)` as a call, where that is soon enough; `a` is the kernel's. */
+export function onCounts(a: usize, k: v128, lp: v128): v128 {
+  if (!a) return onCounts(a, k, lp); // never so, as in write2
+  return outside(notCount(k), lp);
 }
 
 /** c·l, and 0 where the factor c is 0 whatever l (a logarithm of 0): the limit that densities at the edge of their support need. */

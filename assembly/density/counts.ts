@@ -2,10 +2,10 @@
 // with logarithms of one sign, so that nothing cancels; 0·log 0 is 0. Combinatorial factors come in as addends or, where they
 // depend on a parameter in each row, as inputs.
 
-import { add, div, mul, neg, nmadd, pmax, pmin, select, sub } from "../lanes";
+import { add, div, mul, neg, nmadd, pmax, select, sub } from "../lanes";
 import { expNegAbs, log1p } from "../math";
 import { Op } from "../opcodes";
-import { and, bytes, eq, get, give, lt, nanOf, ne, notCount, ONE, or, outside, put, times, write2, write3, ZERO } from "./common";
+import { and, bytes, eq, get, give, lt, nanOf, ne, notCount, onCounts, ONE, outside, put, times, write2, write3, ZERO } from "./common";
 import { log1pOfUnit } from "./logit";
 
 /** y, p, log p, log(1 − p) ; lp, ∂p */
@@ -29,17 +29,14 @@ function geometric(n: i32, a: usize): void {
     const k = get(a, 0, i);
     const p = get(a, 1, i);
     const one = ONE();
-    const lp = outside(notCount(k), times(k, get(a, 2, i)));
+    const lp = onCounts(a, k, times(k, get(a, 2, i)));
     write2(a + 12, i, lp, sub(div(one, p), times(k, div(one, sub(one, p)))));
   }
 }
 
-/** Where k or the rest of the trials is no count 0, 1, 2, …; NaN passes, so that it reaches the log density. */
+/** lp, and −Infinity where k successes and the rest of the trials are not both counts. */
 // @ts-ignore: decorator
-@inline function notCounts(k: v128, rest: v128): v128 {
-  const broken = or(ne(f64x2.trunc(k), k), ne(f64x2.trunc(rest), rest));
-  return and(or(broken, lt(pmin(k, rest), ZERO())), eq(rest, rest));
-}
+@inline function onTrials(a: usize, k: v128, rest: v128, lp: v128): v128 { return onCounts(a, k, onCounts(a, rest, lp)); }
 
 /** k, trials N, p, log p, log(1 − p) ; lp, ∂p */
 function binomial(n: i32, a: usize): void {
@@ -49,7 +46,7 @@ function binomial(n: i32, a: usize): void {
     const rest = sub(get(a, 1, i), k);
     const p = get(a, 2, i);
     const one = ONE();
-    const lp = outside(notCounts(k, rest), add(times(k, get(a, 3, i)), times(rest, get(a, 4, i))));
+    const lp = onTrials(a, k, rest, add(times(k, get(a, 3, i)), times(rest, get(a, 4, i))));
     write2(a + 20, i, lp, sub(times(k, div(one, p)), times(rest, div(one, sub(one, p)))));
   }
 }
@@ -72,7 +69,7 @@ function binomialLogit(n: i32, a: usize): void {
     const negative = lt(d, ZERO());
     const lp = neg(add(times(k, add(positivePart(up), l)), times(rest, add(positivePart(d), l))));
     const dlogit = nmadd(rest, select(negative, e, one), mul(k, select(negative, one, e)));
-    write2(a + 12, i, outside(notCounts(k, rest), lp), div(dlogit, add(one, e)));
+    write2(a + 12, i, onTrials(a, k, rest, lp), div(dlogit, add(one, e)));
   }
 }
 
@@ -99,7 +96,7 @@ function negativeBinomial(n: i32, a: usize): void {
     const ratio = div(phi, mean);
     const lp = sub(sub(get(a, 3, i), times(k, log1p(ratio))), mul(phi, l));
     const excess = div(sub(k, mean), add(mean, phi));
-    write3(a + 20, i, outside(notCount(k), lp), mul(excess, ratio), sub(sub(get(a, 4, i), l), excess));
+    write3(a + 20, i, onCounts(a, k, lp), mul(excess, ratio), sub(sub(get(a, 4, i), l), excess));
   }
 }
 
@@ -121,7 +118,7 @@ function negativeBinomialLog(n: i32, a: usize): void {
     const high = mul(w, select(negative, e, one)); // σ(d)
     const low = mul(mul(k, w), select(negative, one, e)); // k σ(−d)
     const dphi = add(sub(get(a, 5, i), plus), sub(high, div(low, phi)));
-    write3(a + 24, i, outside(notCount(k), lp), nmadd(phi, high, low), dphi);
+    write3(a + 24, i, onCounts(a, k, lp), nmadd(phi, high, low), dphi);
   }
 }
 
@@ -130,7 +127,7 @@ function betaBinomial(n: i32, a: usize): void {
   const end = bytes(n);
   for (let i: usize = 0; i < end; i += 16) {
     const k = get(a, 0, i);
-    const lp = outside(notCounts(k, sub(get(a, 1, i), k)), get(a, 2, i));
+    const lp = onTrials(a, k, sub(get(a, 1, i), k), get(a, 2, i));
     write3(a + 20, i, lp, get(a, 3, i), get(a, 4, i));
   }
 }

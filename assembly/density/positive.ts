@@ -20,32 +20,22 @@ function exponential(n: i32, a: usize): void {
   }
 }
 
-/** x, log x, shape α, rate β, log β − ψ(α), α/β ; lp, ∂x, ∂α, ∂β */
-function gamma(n: i32, a: usize): void {
+/** x, log x, shape α, rate β, log β − ψ(α), α/β ; lp, ∂x, ∂α, ∂β. Chi-square: the same at α = ν/2, β = 1/2 ; lp, ∂x, ∂ν */
+function gamma(n: i32, a: usize, chi: bool): void {
   const end = bytes(n);
   for (let i: usize = 0; i < end; i += 16) {
     const x = get(a, 0, i);
     const logx = get(a, 1, i);
     const power = sub(get(a, 2, i), ONE());
     const rate = get(a, 3, i);
-    const lp = outside(offHalfLine(x), nmadd(rate, x, times(power, logx)));
-    put(a, 6, i, lp);
+    put(a, 6, i, outside(offHalfLine(x), nmadd(rate, x, times(power, logx))));
     give(a, 7, i, sub(div(power, x), rate));
-    give(a, 8, i, add(logx, get(a, 4, i)));
-    give(a, 9, i, sub(get(a, 5, i), x));
-  }
-}
-
-/** x, log x, ν, −(log 2 + ψ(ν/2))/2 ; lp, ∂x, ∂ν */
-function chiSquare(n: i32, a: usize): void {
-  const end = bytes(n);
-  for (let i: usize = 0; i < end; i += 16) {
-    const x = get(a, 0, i);
-    const logx = get(a, 1, i);
-    const half = HALF();
-    const power = sub(mul(half, get(a, 2, i)), ONE());
-    const lp = outside(offHalfLine(x), sub(times(power, logx), mul(half, x)));
-    write3(a + 16, i, lp, sub(div(power, x), half), madd(half, logx, get(a, 3, i)));
+    const dshape = add(logx, get(a, 4, i));
+    if (chi) give(a, 8, i, mul(HALF(), dshape));
+    else {
+      give(a, 8, i, dshape);
+      give(a, 9, i, sub(get(a, 5, i), x));
+    }
   }
 }
 
@@ -116,8 +106,8 @@ export function runPositive(op: i32, n: i32, a: usize): void {
   if (!a) return runPositive(op, n, a); // see dispatch.ts
   switch (op) {
     case Op.Exponential: return exponential(n, a);
-    case Op.Gamma: return gamma(n, a);
-    case Op.ChiSquare: return chiSquare(n, a);
+    case Op.Gamma: return gamma(n, a, false);
+    case Op.ChiSquare: return gamma(n, a, true);
     case Op.InverseGamma: return inverseGamma(n, a);
     case Op.Weibull: return weibull(n, a);
     case Op.Pareto: return pareto(n, a);

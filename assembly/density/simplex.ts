@@ -4,7 +4,7 @@
 import { add, div, neg, nmadd, pmax, pmin, select, splat, sub } from "../lanes";
 import { exp, expm1, expNegAbs, log } from "../math";
 import { Op } from "../opcodes";
-import { and, eq, INFINITY, lt, MINUS_INFINITY, nanOf, notCount, ONE, or, outside, times, ZERO } from "./common";
+import { and, eq, INFINITY, lt, MINUS_INFINITY, nanOf, notCount, onCounts, ONE, or, outside, times, ZERO } from "./common";
 import { log1pOfUnit } from "./logit";
 import { apart, next, offset, pick, set, start, stride, take } from "./pairs";
 
@@ -136,9 +136,8 @@ function orderedLogistic(rows: i32, a: usize): void {
     const between = neg(add(u, l));
     const t = neg(expm1(between)); // 1 − e^(l − u)
     const logs = add(logSigmoidFrom(u, eu), logSigmoidFrom(l, el));
-    const bad = or(notCount(y), lt(splat(<f64>size), y));
     // infinite cutpoints may have hidden a NaN of y
-    set(arg(a, 5) + at, lone, outside(bad, add(add(logs, log(t)), nanOf(y))));
+    set(arg(a, 5) + at, lone, onCounts(a, y, outside(lt(splat(<f64>size), y), add(add(logs, log(t)), nanOf(y)))));
     const one = ONE();
     const high = sigmoidFrom(neg(u), eu, one);
     const low = sigmoidFrom(neg(l), el, one);

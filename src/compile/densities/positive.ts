@@ -1,9 +1,9 @@
 // Rules of the families on the positive half line, parametrised as in Stan.
 
 import { Op } from "../../../assembly/opcodes.js";
-import { digamma, div, lgamma, log, mul, neg, reciprocal, sub, sum } from "../arithmetic.js";
-import type { Node } from "../node.js";
-import { HALF_LOG_2PI, LOG_2, univariate } from "./rule.js";
+import { digamma, div, lgamma, log, mul, reciprocal, sub } from "../arithmetic.js";
+import { constant, type Node } from "../node.js";
+import { HALF_LOG_2PI, univariate } from "./rule.js";
 
 /** x > 0: exp of a normal. */
 export const logNormal = univariate(
@@ -48,14 +48,14 @@ export const inverseGamma = univariate(
   gammaNormalizer,
 );
 
-/** x ≥ 0: gamma(df/2, 1/2). */
+/** x ≥ 0: gamma(df/2, 1/2), whose kernel it shares but for the partial in df. */
 export const chiSquare = univariate(
   "chiSquare",
   Op.ChiSquare,
   ["value", "df"],
   [0, 1],
-  (x, df) => [x, log(x), df, mul(-0.5, sum(digamma(mul(0.5, df)), LOG_2))],
-  (_x, df) => neg(sum(mul(0.5 * LOG_2, df), lgamma(mul(0.5, df)))),
+  (x, df) => gammaInputs(x, mul(0.5, df), constant(0.5)),
+  (x, df) => gammaNormalizer(x, mul(0.5, df), constant(0.5)),
 );
 
 /** x ≥ 0. */
