@@ -45,6 +45,7 @@ export {
   sum,
   tanh,
 } from "./model/expression.js";
+export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
 export { mixture } from "./model/mixture.js";
 export type { Model, ModelContext, PlateHandle, PlateOptions, SampleOptions } from "./model/model.js";
 // Writing a model
@@ -62,6 +63,7 @@ export {
   unitInterval,
   upper,
 } from "./model/support.js";
+export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
 export { Posterior, Summary } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";

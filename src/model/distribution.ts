@@ -10,7 +10,7 @@ import type { Term } from "../compile/gradient.js";
 import { commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
 import { integer, rangeError, show } from "../errors.js";
 import { type DataLike, toTable } from "./data.js";
-import { cdf, elementwise, type Moment, type Numbers, numbersOf, quantile, unavailable } from "./evaluation.js";
+import { cdf, logProbs, type Moment, type Numbers, numbersOf, quantile, unavailable } from "./evaluation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, generatorOf, type SampleOptions } from "./sampler.js";
 import { checkValues, type Support } from "./support.js";
@@ -77,6 +77,14 @@ export abstract class Distribution {
   survivalOf(_x: Node): Node | null {
     return null;
   }
+  /** log P(X ≤ x), where it has a formula that does not underflow. */
+  logCdfOf(_x: Node): Node | null {
+    return null;
+  }
+  /** log P(X > x), where it has a formula that does not underflow. */
+  logSurvivalOf(_x: Node): Node | null {
+    return null;
+  }
   /** The inverse of the cdf as a value of the graph; null when there is no formula. */
   quantileOf(_p: Node): Node | null {
     return null;
@@ -101,7 +109,7 @@ export abstract class Distribution {
     if (x instanceof Expression) return new Expression(this.valueOf(x.node));
     if (this.parameters.some((p) => p.latent))
       return new Expression(this.valueOf(nodeOf(x, `${this.name}.logProb(x)`)));
-    return elementwise(this, "logProb", toTable(`${this.name}.logProb(x)`, x, true), (d, node) => d.valueOf(node));
+    return logProbs(this, toTable(`${this.name}.logProb(x)`, x, true));
   }
 
   /** P(X ≤ x), of a number or an array. NaN gives NaN. */
@@ -225,6 +233,8 @@ export interface Abilities {
   readonly draw?: (n: number, out: Float64Array, generator: Generator, p: readonly Float64Array[]) => void;
   readonly cdf?: Formula;
   readonly survival?: Formula;
+  readonly logCdf?: Formula;
+  readonly logSurvival?: Formula;
   readonly quantile?: Formula;
   readonly mean?: (...parameters: number[]) => number;
   readonly variance?: (...parameters: number[]) => number;
@@ -278,6 +288,12 @@ export class FamilyDistribution extends Distribution {
   }
   override survivalOf(x: Node): Node | null {
     return this.options.as ? this.base.survivalOf(x) : (this.options.survival?.(x, ...this.parameters) ?? null);
+  }
+  override logCdfOf(x: Node): Node | null {
+    return this.options.logCdf?.(x, ...this.parameters) ?? null;
+  }
+  override logSurvivalOf(x: Node): Node | null {
+    return this.options.logSurvival?.(x, ...this.parameters) ?? null;
   }
   override quantileOf(p: Node): Node | null {
     return this.options.as ? this.base.quantileOf(p) : (this.options.quantile?.(p, ...this.parameters) ?? null);

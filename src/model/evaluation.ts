@@ -65,6 +65,10 @@ export function elementwise(
   return single && !batched ? result[0]! : result;
 }
 
+/** Log densities of a table of values. */
+export const logProbs = (d: Distribution, table: Table): Numbers =>
+  elementwise(d, "logProb", table, (e, x) => e.valueOf(x));
+
 /** Distribution functions of numbers; those of discrete families are steps. */
 export function cdf(d: Distribution, method: string, values: Float64Array, shape: readonly number[]): Numbers {
   const x = d.discrete ? values.map(Math.floor) : values;

@@ -1,0 +1,318 @@
+// Distributions made of another one: truncated (given that the value lies between bounds), censored (values beyond a bound are only known to
+// be beyond it), zero-inflated counts, and independent (an array of distributions as one distribution of an array). Log
+// densities of all of them can stand in models, as far as the distribution function of what they are made of has a gradient.
+
+import { Sampler } from "../../assembly/samplers.js";
+import * as g from "../compile/arithmetic.js";
+import { commonShape, eventSize, type Node, sumEvent } from "../compile/node.js";
+import { rangeError, typeError } from "../errors.js";
+import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
+import { truncatedNormal } from "./distributions/continuous.js";
+import { choose } from "./distributions/formulas.js";
+import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js";
+import { Expression, nodeOf, type Value } from "./expression.js";
+import { fillSamples, type Generator, part } from "./sampler.js";
+import type { Support } from "./support.js";
+
+const INF = Number.POSITIVE_INFINITY;
+const UNIT = [Float64Array.of(0), Float64Array.of(1)] as const;
+
+/** A distribution made of one other and of numbers of its own. */
+abstract class Wrapper extends Distribution {
+  readonly parameters: readonly Node[];
+  readonly perElement: readonly boolean[];
+  readonly structure: string;
+  readonly eventShape: readonly number[] = [];
+
+  constructor(
+    readonly name: string,
+    readonly base: Distribution,
+    readonly own: readonly Node[],
+    readonly support: Support,
+  ) {
+    super();
+    this.parameters = [...base.parameters, ...own];
+    this.perElement = [...base.perElement, ...own.map(() => true)];
+    this.structure = `${name}(${base.structure})`;
+  }
+
+  protected abstract make(base: Distribution, own: readonly Node[]): Distribution;
+
+  override withParameters(parameters: readonly Node[]): Distribution {
+    const n = this.base.parameters.length;
+    return this.make(this.base.withParameters(parameters.slice(0, n)), parameters.slice(n));
+  }
+}
+
+/** P(X ≥ x): for counts that is one more than P(X > x). */
+function atLeast(d: Distribution, x: Node): Node | null {
+  const before = d.discrete ? g.sub(x, 1) : x;
+  const survival = d.survivalOf(before);
+  if (survival) return survival;
+  const cdf = d.cdfOf(before);
+  return cdf && g.sub(1, cdf);
+}
+
+class Truncated extends Wrapper {
+  protected override make(base: Distribution, own: readonly Node[]): Distribution {
+    return new Truncated(this.name, base, own, this.support);
+  }
+
+  /** P(low ≤ X ≤ x), and from low's other side where that is exact in the upper tail. */
+  #upTo(x: Node): Node {
+    const [low] = this.own;
+    const before = this.base.discrete ? g.sub(low!, 1) : low!;
+    const start = this.base.cdfOf(before)!;
+    const inside = g.sub(this.base.cdfOf(x)!, start);
+    const survival = this.base.survivalOf(before);
+    if (!survival) return inside;
+    return choose(g.less(0.5, start), g.sub(survival, this.base.survivalOf(x)!), inside);
+  }
+
+  override termOf(x: Node): TermOf {
+    const [low, high] = this.own;
+    const value = g.sub(this.base.valueOf(x), g.log(this.#upTo(high!)));
+    if (x.latent) return { value };
+    const outside = g.add(g.less(x, low!), g.less(high!, x));
+    return { value: g.add(value, g.log(g.sub(1, outside))) };
+  }
+
+  override cdfOf(x: Node): Node {
+    const [low, high] = this.own;
+    const below = this.base.discrete ? g.sub(low!, 1) : low!;
+    return g.div(this.#upTo(g.min(g.max(x, below), high!)), this.#upTo(high!));
+  }
+
+  override draw(_n: number, out: Float64Array, generator: Generator): boolean {
+    fillSamples(Sampler.Uniform, UNIT, out, generator);
+    const size = eventSize(this.batchShape);
+    if (!this.batchShape.length) out.set(quantile(this, out, [out.length]) as Float64Array);
+    else
+      for (let at = 0; at < out.length; at += size)
+        out.set(quantile(this, out.slice(at, at + size), [size]) as Float64Array, at);
+    return true;
+  }
+}
+
+/** Numbers of the bounds; infinite where absent. */
+function boundsOf(label: string, d: Distribution, low: Value | undefined, high: Value | undefined): [Node, Node] {
+  if (!(d instanceof Distribution)) throw typeError(`${label}: distribution`, "a distribution", d);
+  const own = [low ?? -INF, high ?? INF].map((b, i) => {
+    const name = `${label}: ${i ? "high" : "low"}`;
+    const node = checkParameter(name, nodeOf(b, name), kinds.bound);
+    if (!node.values) throw new TypeError(`${name}: expected a number, got a value of the model`);
+    return node;
+  });
+  const [a, b] = own as [Node, Node];
+  commonShape([a, b], label);
+  for (let i = 0; i < Math.max(a.values!.length, b.values!.length); i++) {
+    const x = a.values![a.values!.length > 1 ? i : 0]!;
+    const y = b.values![b.values!.length > 1 ? i : 0]!;
+    if (!(d.discrete ? x <= y : x < y)) throw new RangeError(`${label}: expected low < high, got ${x} and ${y}`);
+    if (x > d.support.high || y < d.support.low)
+      throw rangeError(
+        `${label}: ${x > d.support.high ? "low" : "high"}`,
+        `${d.support.expected}, as ${d.name} has`,
+        x > d.support.high ? x : y,
+      );
+  }
+  if (d.eventShape.length || d.perElement.includes(false))
+    throw new TypeError(`${label}: expected a univariate distribution, got ${d.name}`);
+  if (!d.cdfOf(nodeOf(0, label))) throw new TypeError(`${d.name}.cdf: not available`);
+  return [a, b];
+}
+
+function within(d: Distribution, a: Node, b: Node): Support {
+  const low = Math.max(
+    d.support.low,
+    a.values!.reduce((x, y) => Math.min(x, y)),
+  );
+  const high = Math.min(
+    d.support.high,
+    b.values!.reduce((x, y) => Math.max(x, y)),
+  );
+  if (low === d.support.low && high === d.support.high) return d.support;
+  if (d.discrete) {
+    const [first, last] = [Math.ceil(low), Math.floor(high)];
+    return { kind: "integers", low: first, high: last, expected: `an integer in ${first}..${last}` };
+  }
+  return { kind: "interval", low, high, expected: `a number in [${low}, ${high}]` };
+}
+
+/**
+ * `distribution` given that its value lies in [low, high], bounds included; a bound that is absent or infinite does not count. The
+ * density is normalised. Bounds are numbers, the distribution's parameters may be values of a model.
+ */
+export function truncated(distribution: Distribution, low?: Value, high?: Value): Distribution {
+  const label = "truncated(distribution, low, high)";
+  const [a, b] = boundsOf(label, distribution, low, high);
+  if (distribution.name === "normal") {
+    const [loc, scale] = distribution.parameters.map((p) => new Expression(p));
+    return truncatedNormal(loc!, scale!, new Expression(a), new Expression(b));
+  }
+  return new Truncated("truncated", distribution, [a, b], within(distribution, a, b));
+}
+
+class Censored extends Wrapper {
+  protected override make(base: Distribution, own: readonly Node[]): Distribution {
+    return new Censored(this.name, base, own, this.support);
+  }
+
+  override termOf(x: Node): TermOf {
+    const [low, high] = this.own;
+    const { base } = this;
+    const isLow = g.sub(1, g.less(low!, x));
+    const isHigh = g.sub(1, g.less(x, high!));
+    const inside = g.sub(1, g.add(isLow, isHigh));
+    const finite = (y: Node): Node => g.max(y, -1e300);
+    const density = base.valueOf(x);
+    const beyond = g.add(
+      g.mul(isLow, finite(base.logCdfOf(low!) ?? g.log(base.cdfOf(low!)!))),
+      g.mul(isHigh, finite((base.discrete ? null : base.logSurvivalOf(high!)) ?? g.log(atLeast(base, high!)!))),
+    );
+    const value = g.add(beyond, g.mul(inside, finite(density)));
+    // What was held to a finite number is −∞ where it counts.
+    return { value: x.latent ? value : g.add(value, g.log(g.sub(1, g.mul(inside, g.less(density, -1e300))))) };
+  }
+
+  override cdfOf(x: Node): Node {
+    const [low, high] = this.own;
+    const cdf = this.base.cdfOf(x)!;
+    const reached = g.sub(1, g.less(x, high!));
+    return g.add(
+      g.mul(g.sub(1, g.less(x, low!)), g.mul(g.sub(1, reached), cdf)),
+      g.mul(reached, g.add(1, g.mul(0, cdf))),
+    );
+  }
+
+  override draw(n: number, out: Float64Array, generator: Generator): boolean {
+    if (!this.base.draw(n, out, generator)) return false;
+    const [low, high] = this.own.map((b) => b.values!);
+    for (let i = 0; i < out.length; i++)
+      out[i] = Math.min(Math.max(out[i]!, low![i % low!.length]!), high![i % high!.length]!);
+    return true;
+  }
+}
+
+/**
+ * `distribution` seen through an instrument with limits: a value at `low` (or below it) means "at most low", one at `high` "at least
+ * high", with the probability of that; between them values are exact. An absent or infinite bound censors nothing.
+ */
+export function censored(distribution: Distribution, low?: Value, high?: Value): Distribution {
+  const label = "censored(distribution, low, high)";
+  const [a, b] = boundsOf(label, distribution, low, high);
+  if (distribution.batchShape.length === 0 && a.shape.length + b.shape.length > 0)
+    throw new TypeError(`${label}: expected numbers for the bounds of one distribution, got arrays`);
+  return new Censored("censored", distribution, [a, b], distribution.support);
+}
+
+class ZeroInflated extends Wrapper {
+  protected override make(base: Distribution, own: readonly Node[]): Distribution {
+    return new ZeroInflated(this.name, base, own, this.support);
+  }
+
+  override termOf(k: Node): TermOf {
+    const [p] = this.own;
+    const zero = g.log(g.less(g.abs(k), 0.5));
+    return {
+      value: g.logAddExp(g.add(g.log(p!), zero), g.add(g.log1p(g.neg(p!)), this.base.valueOf(k))),
+    };
+  }
+
+  override cdfOf(k: Node): Node | null {
+    const cdf = this.base.cdfOf(k);
+    const [p] = this.own;
+    return cdf && g.add(g.mul(p!, g.sub(1, g.less(k, 0))), g.mul(g.sub(1, p!), cdf));
+  }
+
+  override momentOf(which: Moment): Numbers | null {
+    const p = numbersOf(this, which).at(-1)!;
+    const mean = this.base.momentOf("mean");
+    const variance = this.base.momentOf("variance");
+    if (which === "entropy" || mean === null || variance === null) return null;
+    const at = (x: Numbers, i: number): number => (typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);
+    const result = Float64Array.from({ length: eventSize(this.batchShape) }, (_, i) => {
+      const rest = 1 - at(p, i);
+      return which === "mean" ? rest * at(mean, i) : rest * (at(variance, i) + at(p, i) * at(mean, i) ** 2);
+    });
+    return this.batchShape.length ? result : result[0]!;
+  }
+
+  override draw(n: number, out: Float64Array, generator: Generator): boolean {
+    const batch = eventSize(this.batchShape);
+    const whole = this.base.batchShape.length || batch === 1 ? n : n * batch;
+    if (!this.base.draw(whole, out, part(generator, 1))) return false;
+    const zero = new Float64Array(out.length);
+    fillSamples(Sampler.Bernoulli, [numbersOf(this, "sample").at(-1)!], zero, generator);
+    for (let i = 0; i < out.length; i++) if (zero[i]) out[i] = 0;
+    return true;
+  }
+}
+
+/** Counts that are 0 with the given probability, else from `distribution` (which may give 0 as well). */
+export function zeroInflated(distribution: Distribution, probability: Value): Distribution {
+  const label = "zeroInflated(distribution, probability)";
+  if (!(distribution instanceof Distribution))
+    throw typeError(`${label}: distribution`, "a distribution", distribution);
+  if (!distribution.discrete || distribution.eventShape.length || distribution.perElement.includes(false))
+    throw new TypeError(`${label}: expected a distribution of counts, got ${distribution.name}`);
+  const name = `${label}: probability`;
+  const p = checkParameter(name, nodeOf(probability, name), kinds.probability);
+  const { support } = distribution;
+  const counts = support.low === 0 ? support : { ...support, low: 0, expected: "an integer of at least 0" };
+  return new ZeroInflated("zeroInflated", distribution, [p], counts);
+}
+
+/** An array of independent distributions as one of an array: its log density is their sum. */
+export class IndependentDistribution extends Distribution {
+  readonly name = "independent";
+  readonly support: Support;
+  readonly parameters: readonly Node[];
+  readonly perElement: readonly boolean[];
+  readonly structure: string;
+
+  constructor(
+    readonly base: Distribution,
+    readonly eventShape: readonly number[],
+  ) {
+    super();
+    this.support = base.support;
+    this.parameters = base.parameters;
+    this.perElement = base.parameters.map(() => false);
+    this.structure = `independent(${base.structure};${eventShape.join("x")})`;
+  }
+
+  override get batchShape(): readonly number[] {
+    return [];
+  }
+  override termOf(x: Node): TermOf {
+    return this.base.termOf(x);
+  }
+  override valueOf(x: Node): Node {
+    return sumEvent(this.base.valueOf(x));
+  }
+  override withParameters(parameters: readonly Node[]): Distribution {
+    return new IndependentDistribution(this.base.withParameters(parameters), this.eventShape);
+  }
+  override momentOf(which: Moment): Numbers | null {
+    const moment = this.base.momentOf(which);
+    return which !== "entropy" || moment === null || typeof moment === "number"
+      ? moment
+      : moment.reduce((a, b) => a + b, 0);
+  }
+  override draw(n: number, out: Float64Array, generator: Generator): boolean {
+    return this.base.draw(n, out, generator);
+  }
+}
+
+/** One distribution of an array from the array of independent ones that `distribution`'s parameters make. */
+export function independent(distribution: Distribution): Distribution {
+  const label = "independent(distribution)";
+  if (!(distribution instanceof Distribution))
+    throw typeError(`${label}: distribution`, "a distribution", distribution);
+  if (distribution.eventShape.length || !distribution.batchShape.length)
+    throw new TypeError(
+      `${label}: expected a univariate distribution with arrays for parameters, got ${distribution.name}`,
+    );
+  return new IndependentDistribution(distribution, distribution.batchShape);
+}
