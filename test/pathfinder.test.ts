@@ -129,9 +129,19 @@ test("logistic regression gets a k-hat that allows correction, and the corrected
   const target = logisticRegression(200, 5, 4);
   const result = pathfinder(target, { normals });
   expect(result.check!.psis.khat).toBeLessThan(0.7);
-  expect(result.path.elbos.length).toBe(result.path.optimiser!.steps);
+  expect(result.path.points).toEqual(Array.from({ length: result.path.optimiser!.steps }, (_, i) => i + 1));
+  expect(result.path.elbos.length).toBe(result.path.points.length);
   expect(result.path.best).toBeGreaterThan(0);
   expect(result.message).toMatch(/^Point \d+ of \d+ on the path has the best ELBO, -\d/);
+});
+
+test("of a long path only some points are judged, evenly spaced and with the last", () => {
+  const result = pathfinder(eightSchools, { normals, judged: 5 });
+  const { points, elbos, best, optimiser } = result.path;
+  expect(points.length).toBeLessThanOrEqual(6);
+  expect(points.at(-1)).toBe(optimiser!.steps);
+  expect(new Set(points.slice(1).map((p, i) => p - points[i]!)).size).toBe(1);
+  expect(Math.max(...elbos.map((e) => e.value))).toBe(elbos[points.indexOf(best)]!.value);
 });
 
 test("a density without a mode is still approximated, away from where it is unbounded", () => {

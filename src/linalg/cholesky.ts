@@ -61,10 +61,11 @@ export function multiplyLowerTransposed(
   out: Float64Array,
   oo: number,
 ): void {
-  for (let j = 0; j < n; j++) {
-    let s = 0;
-    for (let i = j; i < n; i++) s += l[i * n + j]! * x[xo + i]!;
-    out[oo + j] = s;
+  // By rows of L: entry i of x is read before the entry is overwritten.
+  for (let i = 0; i < n; i++) {
+    const v = x[xo + i]!;
+    addScaledAt(i, v, l, i * n, out, oo);
+    out[oo + i] = v * l[i * n + i]!;
   }
 }
 

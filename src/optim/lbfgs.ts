@@ -32,6 +32,8 @@ export interface LbfgsOptions {
   readonly curvature?: number | undefined;
   /** Greatest length of the very first step along -gradient, before the search; default 1. */
   readonly firstLength?: number | undefined;
+  /** The coordinates are already scaled so that the identity is a fair inverse Hessian: believe the decrement at the start too. */
+  readonly scaled?: boolean | undefined;
   /** Receives every accepted point, the start included. */
   readonly trajectory?: Trajectory | undefined;
   /** Name in progress reports; default "lbfgs". */
@@ -237,7 +239,8 @@ export function* lbfgs(objective: Objective, start: Float64Array, options: Lbfgs
       slope = -dot(g, g);
     }
     decrement = -0.5 * slope;
-    if (memory.count > 0 && decrement <= decrementTolerance) return result("converged", "decrement");
+    if ((memory.count > 0 || options.scaled) && decrement <= decrementTolerance)
+      return result("converged", "decrement");
     if (steps >= maxSteps) return result("maxSteps", "maxSteps");
     if (evaluations >= maxEvaluations) return result("maxSteps", "maxEvaluations");
 

@@ -70,7 +70,8 @@ export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResul
   const scoreTolerance = options.scoreTolerance ?? 1e-12;
   let start = options.start;
   if (start === undefined)
-    start = (yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4 })).approximation;
+    start = (yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4, judged: 12, maxSteps: 60 }))
+      .approximation;
   let q = denseStart(start, n);
 
   const z = new Float64Array(batch * n);

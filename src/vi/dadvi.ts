@@ -37,7 +37,7 @@ export interface DadviOptions extends Control {
   readonly optimiser?: "lbfgs" | "newton" | undefined;
   /** Optimiser steps per set of draws; default 300. */
   readonly maxSteps?: number | undefined;
-  /** Stop when the ELBO on the fixed draws is within this of its optimum; default 1e-6. */
+  /** Stop when the ELBO on the fixed draws is within this of its optimum; default 1e-5. */
   readonly decrementTolerance?: number | undefined;
   /** A Gaussian to begin with; by default single-path Pathfinder's. */
   readonly start?: Gaussian | undefined;
@@ -131,6 +131,7 @@ function* fitDraws(
   fixed: FixedDraws,
   start: Base,
   options: DadviOptions,
+  tolerance: number,
 ): Run<Fitted> {
   const n = evaluator.dimension;
   let base = start;
@@ -138,7 +139,6 @@ function* fitDraws(
   const size = objective.dimension;
   const zero = new Float64Array(size);
   const gradient = new Float64Array(size);
-  const tolerance = options.decrementTolerance ?? 1e-6;
   const newton = (options.optimiser ?? (evaluator.target.hessianVector ? "newton" : "lbfgs")) === "newton";
   const maxSteps = options.maxSteps ?? 300;
   let refused = 0;
@@ -193,6 +193,7 @@ function* fitDraws(
           relativeTolerance: 0,
           gradientTolerance: 0.01 * Math.sqrt(tolerance / size),
           firstLength: 2,
+          scaled: dense,
           stage: "dadvi",
         });
     steps += result.steps;
@@ -254,10 +255,12 @@ export function* dadviRun(evaluator: Evaluator, options: DadviOptions): Run<Dadv
     );
   const most = Math.max(count, options.maxFixedDraws ?? 1024);
   const targetError = options.targetError ?? 0.05;
+  const tolerance = options.decrementTolerance ?? 1e-5;
 
   let start = options.start;
   if (start === undefined) {
-    const path = yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4 });
+    // The way in need not reach the mode.
+    const path = yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4, judged: 12, maxSteps: 60 });
     start = path.approximation;
   }
   let base = baseFrom(start, n, family);
@@ -266,12 +269,20 @@ export function* dadviRun(evaluator: Evaluator, options: DadviOptions): Run<Dadv
   for (let step = 0; ; step++) {
     const before = evaluator.gradients;
     const fixed = fixedDraws(kind, count, n, options.normals, options.points, step);
-    const fitted = yield* fitDraws(evaluator, family, fixed, base, options);
+    // Draws that turn out to be too few need no exact optimum.
+    const more = count < most && targetError < Infinity;
+    let fitted = yield* fitDraws(evaluator, family, fixed, base, options, more ? Math.max(tolerance, 1e-3) : tolerance);
+    let error = Number.isFinite(fitted.value) ? samplingError(fitted.objective) : undefined;
+    if (more && tolerance < 1e-3 && fitted.status === "converged" && error && error.largest <= targetError) {
+      const { steps, refused: earlier } = fitted;
+      fitted = yield* fitDraws(evaluator, family, fixed, fitted.base, options, tolerance);
+      fitted = { ...fitted, steps: fitted.steps + steps, refused: fitted.refused + earlier };
+      error = samplingError(fitted.objective);
+    }
     refused += fitted.refused;
     const usable = Number.isFinite(fitted.value);
     const zero = new Float64Array(fitted.objective.dimension);
     const approximation = fitted.objective.gaussian(zero);
-    const error = usable ? samplingError(fitted.objective) : undefined;
     rounds.push({
       fixedDraws: count,
       steps: fitted.steps,
@@ -279,24 +290,28 @@ export function* dadviRun(evaluator: Evaluator, options: DadviOptions): Run<Dadv
       elbo: -fitted.value,
       samplingError: error?.largest ?? Infinity,
     });
-    if (fitted.status === "converged" && error && error.largest > targetError && count < most) {
-      base = fitted.base;
-      // As many doublings as the error asks for if it falls like the root of the number of draws, three at most.
-      const missing = (error.largest / targetError) * (error.largest / targetError);
-      count = Math.min(most, count * (missing > 4 ? 8 : missing > 2 ? 4 : 2));
+    let status: DadviResult["status"] = fitted.status;
+    if (status === "converged" && error && error.largest > targetError && count < most) {
       const cancelled = yield {
         stage: "dadvi",
         step: rounds.length,
         value: -fitted.value,
         gradients: evaluator.gradients,
       };
-      if (!cancelled) continue;
+      if (!cancelled) {
+        base = fitted.base;
+        // As many doublings as the error asks for if it falls like the root of the number of draws, three at most.
+        const missing = (error.largest / targetError) * (error.largest / targetError);
+        count = Math.min(most, count * (missing > 4 ? 8 : missing > 2 ? 4 : 2));
+        continue;
+      }
+      status = "cancelled";
     }
     const { gradients } = evaluator;
     const check = usable ? checkGaussian(evaluator, approximation, options.draws ?? 1000, options.normals) : undefined;
     return {
-      status: fitted.status,
-      message: sentence(fitted, count, error, targetError, check),
+      status,
+      message: sentence(status, fitted, count, error, targetError, check),
       approximation: usable ? approximation : undefined,
       elbo: check?.elbo.value ?? -Infinity,
       elboStandardError: check?.elbo.error ?? Infinity,
@@ -315,6 +330,7 @@ export function* dadviRun(evaluator: Evaluator, options: DadviOptions): Run<Dadv
 }
 
 function sentence(
+  status: DadviResult["status"],
   fitted: Fitted,
   count: number,
   error: SamplingError | undefined,
@@ -328,7 +344,8 @@ function sentence(
     maxSteps: `The ELBO on ${count} fixed draws was still rising after ${fitted.steps} steps`,
     diverged: `The optimiser could not raise the ELBO on ${count} fixed draws further although its gradient is not zero; the gradient of the log density may be wrong`,
     cancelled: `Cancelled after ${fitted.steps} steps on ${count} fixed draws`,
-  }[fitted.status];
+    rejected: "",
+  }[status];
   const precise =
     error.largest <= targetError
       ? `; more draws would move no mean by more than about ${error.largest.toPrecision(1)} standard deviations.`

@@ -22,6 +22,8 @@ export interface PathOptions extends Control {
   readonly maxSteps?: number | undefined;
   /** Draws for the ELBO at each point, K of the paper; default 8. */
   readonly elboDraws?: number | undefined;
+  /** About how many points of the path to judge, evenly spaced and with the last; default 100. */
+  readonly judged?: number | undefined;
   /** c2 of the line search; default 0.9. */
   readonly curvature?: number | undefined;
   /** Expected remaining gain in log density at which L-BFGS stops; default 1e-8. */
@@ -40,7 +42,9 @@ export interface Path {
   readonly status: Outcome["status"];
   readonly message: string;
   readonly approximation: LowRankGaussian | DenseGaussian | undefined;
-  /** ELBO at point 1, 2, ... of the path; -Infinity where the Gaussian could not be formed or missed the support. */
+  /** The points judged: all, or on a long path some. */
+  readonly points: readonly number[];
+  /** ELBO at each of them; -Infinity where the Gaussian could not be formed or missed the support. */
   readonly elbos: readonly Estimate[];
   /** The chosen point, 0 if none. */
   readonly best: number;
@@ -73,6 +77,7 @@ export function* pathRun(
           ? "No point with a finite log density and gradient was found to start from."
           : "The log density or its gradient is not finite at the start.",
       approximation: undefined,
+      points: [],
       elbos: [],
       best: 0,
       gradients: evaluator.gradients - before,
@@ -99,14 +104,20 @@ export function* pathRun(
   const values = new Float64Array(k);
   const logRatios = new Float64Array(k);
   const factors = new PathFactors(trajectory, memory);
+  const judged: number[] = [];
   const elbos: Estimate[] = [];
+  let highest: Estimate | undefined;
+  const last = trajectory.count - 1;
+  const stride = Math.ceil(last / (options.judged ?? 100));
   const none: Estimate = { value: -Infinity, error: Infinity };
   let approximation: Path["approximation"];
   let best = 0;
   let spoiltPoints = 0;
   let cancelled: boolean | undefined = optimiser.status === "cancelled";
-  for (let l = 1; l < trajectory.count && !(cancelled && approximation); l++) {
+  for (let l = 1; l <= last && !(cancelled && approximation); l++) {
     factors.advance(l);
+    if ((last - l) % stride !== 0) continue;
+    judged.push(l);
     const g = factors.gaussian(l);
     if (g === undefined) {
       spoiltPoints++;
@@ -119,33 +130,34 @@ export function* pathRun(
     for (let i = 0; i < k; i++) logRatios[i] = values[i]! - logRatios[i]!;
     const elbo = estimateElbo(logRatios);
     elbos.push(elbo);
-    if (elbo.value > (elbos[best - 1]?.value ?? -Infinity)) {
+    if (elbo.value > (highest?.value ?? -Infinity)) {
+      highest = elbo;
       best = l;
       approximation = g;
     }
     if (!cancelled)
       cancelled = yield {
         stage: `path ${index + 1}`,
-        step: trajectory.count - 1 + l,
+        step: last + l,
         value: elbo.value,
         gradients: evaluator.gradients - before,
       };
   }
-  const chosen = elbos[best - 1];
   const status = cancelled
     ? "cancelled"
     : approximation === undefined
       ? "diverged"
-      : best < trajectory.count - 1
+      : best < last
         ? "converged"
         : optimiser.status;
   return {
     status,
     message:
-      approximation === undefined || chosen === undefined
-        ? `No point of the path (${trajectory.count - 1} steps) gave a Gaussian whose draws all lie in the support.`
-        : `${cancelled ? "Cancelled; of the points judged so far, point" : "Point"} ${best} of ${trajectory.count - 1} on the path has the best ELBO, ${chosen.value.toFixed(2)}.`,
+      approximation === undefined || highest === undefined
+        ? `No point of the path (${last} steps) gave a Gaussian whose draws all lie in the support.`
+        : `${cancelled ? "Cancelled; of the points judged so far, point" : "Point"} ${best} of ${last} on the path has the best ELBO, ${highest.value.toFixed(2)}.`,
     approximation,
+    points: judged,
     elbos,
     best,
     gradients: evaluator.gradients - before,
@@ -188,6 +200,7 @@ export const pathOptionNames = [
   "memory",
   "maxSteps",
   "elboDraws",
+  "judged",
   "curvature",
   "decrementTolerance",
   "signal",
@@ -201,6 +214,7 @@ export function checkPathOptions(label: string, options: PathOptions, more: read
     throw typeError(`${label}.normals`, "a NormalSource", options.normals);
   if (options.memory !== undefined) integer(`${label}.memory`, options.memory, 1);
   if (options.maxSteps !== undefined) integer(`${label}.maxSteps`, options.maxSteps, 1);
+  if (options.judged !== undefined) integer(`${label}.judged`, options.judged, 1);
   if (options.elboDraws !== undefined) integer(`${label}.elboDraws`, options.elboDraws, 2);
 }
 
