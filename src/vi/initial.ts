@@ -50,7 +50,10 @@ export function pathVariances(path: Trajectory): Float64Array {
           alpha.fill(sy / yy);
           a = (yy * sy) / yy;
           c = 0;
-          for (let i = 0; i < n; i++) c += ((path.positions[at + i]! - path.positions[at - n + i]!) ** 2 * yy) / sy;
+          for (let i = 0; i < n; i++) {
+            const move = path.positions[at + i]! - path.positions[at - n + i]!;
+            c += (move * move * yy) / sy;
+          }
           first = false;
         }
         for (let i = 0; i < n; i++) {

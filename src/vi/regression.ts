@@ -218,7 +218,7 @@ export function assess(q: Gaussian, r: Regression, inverse: Float64Array): Asses
       for (let j = 0; j < i; j++) {
         const c = r.c[i * n + j]!;
         // Off the diagonal C is the mean of two estimates.
-        const noise = 0.25 * (r.diagonalError[i]! ** 2 + r.diagonalError[j]! ** 2);
+        const noise = 0.25 * (r.diagonalError[i]! * r.diagonalError[i]! + r.diagonalError[j]! * r.diagonalError[j]!);
         gain += 0.5 * (c * c - noise);
       }
   }
@@ -251,7 +251,10 @@ export function assessDiagonal(q: Gaussian, batch: Batch): Assessment {
     b /= draws;
     const c = cross / square;
     let residual = 0;
-    for (let k = i; k < h.length; k += n) residual += (h[k]! - b + c * normals[k]!) ** 2;
+    for (let k = i; k < h.length; k += n) {
+      const rest = h[k]! - b + c * normals[k]!;
+      residual += rest * rest;
+    }
     const error = Math.sqrt(residual / Math.max(1, draws - 2) / draws);
     const inverse = 1 / Math.max(c, 1 / 16);
     const root = Math.sqrt(inverse);
