@@ -37,8 +37,19 @@ export interface StageOptions {
   readonly root?: Float64Array | undefined;
   /** Scales in whose units the location moves, where there is no root. */
   readonly units?: Float64Array | undefined;
-  /** Judges the mean of a stage; true ends the climb. */
-  judge(q: Full): Run<boolean>;
+  /** Whether the coordinates are renewed from what a stage has learnt; a fixed step size stays in the coordinates it was given for. */
+  readonly renew: boolean;
+  /** Judges the mean of a stage. */
+  judge(q: Full): Run<Verdict>;
+}
+
+export interface Verdict {
+  /** Ends the climb. */
+  readonly good: boolean;
+  /** Square root of what the target's covariance looks like from here. */
+  readonly root?: Float64Array | undefined;
+  /** Nats that the ELBO is expected to rise yet. */
+  readonly gain: number;
 }
 
 export type StageEnd = "judged" | "stages" | "maxSteps" | "diverged" | "cancelled";
@@ -57,11 +68,16 @@ const averaging = 150;
 const longestStage = 3000;
 const decay = 0.25;
 const slowest = 3e-4;
+/** The rate in renewed coordinates, and the gain in nats above which it is kept. */
+const renewed = 0.1;
+const far = 1;
 /** Milliseconds after which the event loop may want its turn. */
 const patience = 4;
 
+type Coordinates = Pick<StageOptions, "root" | "units" | "family">;
+
 /** The coordinates of the optimiser and q in them. */
-function coordinates(q: Full, options: StageOptions): { map: AffineMap | undefined; parameters: Parameters } {
+function coordinates(q: Full, options: Coordinates): { map: AffineMap | undefined; parameters: Parameters } {
   const n = q.mean.length;
   const { root, units, family } = options;
   const centre = q.mean;
@@ -113,8 +129,8 @@ class Climber {
     this.state = new AdviState(target, { family, entropy, draws, seed: session.seed, stream: adviStreams.step });
   }
 
-  begin(q: Full): Parameters {
-    const { map, parameters } = coordinates(q, this.options);
+  begin(q: Full, system: Coordinates): Parameters {
+    const { map, parameters } = coordinates(q, system);
     this.map = map;
     this.state.map = map;
     this.state.parameters = parameters;
@@ -194,12 +210,14 @@ class Climber {
 export function* adamStages(session: Session, start: Full, options: StageOptions): Run<Climbed> {
   const climber = new Climber(session, session.target, options);
   const { state } = climber;
+  const { family } = options;
   let q = start;
   let rate = options.rates[0]!;
-  const window = Math.min(averaging, Math.ceil(options.maxSteps / 4));
+  let system: Coordinates = options;
+  let window = Math.min(averaging, Math.ceil(options.maxSteps / 4));
   const ended = (end: StageEnd): Climbed => ({ q, end, rate, steps: climber.steps });
   try {
-    let parameters = climber.begin(q);
+    let parameters = climber.begin(q, system);
     if (options.rates.length > 1) {
       let choice = yield* climber.choose(parameters);
       // Nowhere to go with this q: a narrower one may still lie within the support.
@@ -235,19 +253,29 @@ export function* adamStages(session: Session, start: Full, options: StageOptions
         // Back to where the stage began, with smaller steps.
         if (++restarts > 4) return ended("diverged");
         rate *= 0.1;
-        climber.begin(q);
+        climber.begin(q, system);
         continue;
       }
       q = climber.gaussian(state.average);
-      if (yield* options.judge(q)) return ended("judged");
+      const verdict = yield* options.judge(q);
+      if (verdict.good) return ended("judged");
       if (session.cancelled) return ended("cancelled");
       if (session.steps >= options.maxSteps) return ended("maxSteps");
-      stage++;
-      // Whatever still moves, smaller steps will not find it in reasonable time.
-      if (rate * decay < slowest) break;
       if (options.entropy === "auto") state.entropy = "stl";
-      rate *= decay;
-      climber.begin(q);
+      const units = q.kind === "diagonal" ? q.scale : undefined;
+      const first = options.renew && !system.root && !system.units && (verdict.root || units);
+      if (options.renew)
+        system = verdict.root ? { family, root: verdict.root } : { family, units: units ?? system.units };
+      // In standard deviations the rate means something; before, it only happened to work.
+      if (first) rate = renewed;
+      // Smaller steps help against noise, not against distance.
+      else if (verdict.gain < far || !options.renew) {
+        rate *= decay;
+        window = Math.min(2 * window, longestStage, Math.ceil(options.maxSteps / 4));
+      }
+      if (rate < slowest) break;
+      stage++;
+      climber.begin(q, system);
     }
     return ended("stages");
   } finally {

@@ -9,7 +9,7 @@ import { multiplyLowerTransposed } from "../linalg/cholesky.js";
 import { allFinite, dot } from "../linalg/vector.js";
 import type { Run, Status } from "../optim/run.js";
 import type { Target } from "../target.js";
-import { adamStages, type StageEnd } from "./adam-stages.js";
+import { adamStages, type StageEnd, type Verdict } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
 import type { FamilyName } from "./families.js";
 import {
@@ -131,6 +131,7 @@ class Judge {
     const n = session.dimension;
     this.q = q;
     this.last = undefined;
+    this.#regression = undefined;
     const most = Math.max(2048, 4 * n);
     let draws = Math.max(256, 4 * n);
     for (;;) {
@@ -148,9 +149,17 @@ class Judge {
       const sure = a.locationError <= certainty && a.scaleError <= certainty;
       const off = a.location > tolerance + 3 * a.locationError || a.scale > tolerance + 3 * a.scaleError;
       if (sure || off || draws >= most) return atOptimum(a);
-      const wanted = draws * (Math.max(a.locationError, a.scaleError) / certainty) ** 2;
+      const excess = Math.max(a.locationError, a.scaleError) / certainty;
+      const wanted = draws * excess * excess;
       draws = Math.min(most, 64 * Math.ceil(Math.max(2 * draws, wanted) / 64));
     }
+  }
+
+  /** The judgement of a stage of Adam, with the coordinates it suggests. */
+  *verdict(q: Full): Run<Verdict> {
+    const good = yield* this.judge(q);
+    const r = this.#regression;
+    return { good, root: r && targetRoot(q, r), gain: this.last?.gain ?? Number.POSITIVE_INFINITY };
   }
 
   /** Rounds of judgement, each followed by a natural-gradient step on its own draws while one helps. */
@@ -224,10 +233,11 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
       draws: options.draws,
       maxSteps: options.maxSteps,
       rates: fixed !== undefined ? [fixed] : warm ? rates.warm : rates.cold,
-      stages: fixed !== undefined ? 1 : 6,
+      stages: fixed !== undefined ? 1 : 10,
       root,
       units: root ? undefined : units,
-      judge: (q) => judge.judge(q),
+      renew: fixed === undefined,
+      judge: (q) => judge.verdict(q),
     });
     judge.q = climbed.q;
     rate = climbed.rate;
@@ -276,7 +286,7 @@ function* rivalOf(session: Session, q: Full): Run<number | undefined> {
     // Each end is looked into once.
     const near = ends.some((e) => {
       let square = 0;
-      for (let i = 0; i < n; i++) square += (e[i]! - end[i]!) ** 2;
+      for (let i = 0; i < n; i++) square += (e[i]! - end[i]!) * (e[i]! - end[i]!);
       return square < bound(n);
     });
     ends.push(end);
