@@ -19,6 +19,7 @@ let top: usize = 0;
 /** Reserves `bytes` (rounded up to 16) and returns a 16-aligned address, or 0 when memory cannot grow. Not zeroed. */
 export function allocate(bytes: u32): usize {
   const need = ((<usize>bytes + 15) & ~15) + HEADER;
+  if (need < bytes) return 0;
   let previous: usize = 0;
   let block = freeList;
   while (block) {

@@ -175,13 +175,19 @@ export class CompiledModel implements Target {
     });
   }
 
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
   #alive(): void {
     if (this.#disposed) throw new Error("this model was disposed of: its data are no longer in memory");
   }
 
   /** S draws at once inside the core. The caller disposes of the program. `blockRows` is for tests: no result depends on it. */
   program(draws: number, blockRows?: number): Program {
-    return this.#encode(draws, blockRows).program;
+    const { program } = this.#encode(draws, blockRows);
+    program.owner = this;
+    return program;
   }
 
   #cached(key: string, make: () => Encoded): Encoded {

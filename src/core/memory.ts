@@ -30,7 +30,8 @@ export class Scope {
 
   /** Reserves `bytes`, zeroed, 16-byte aligned. */
   bytes(bytes: number): number {
-    const pointer = bytes < 0xfff0_0000 ? core().allocate(bytes) : 0;
+    // The core's addresses are unsigned: beyond 2 GiB they come as negative numbers.
+    const pointer = bytes < 0xfff0_0000 ? core().allocate(bytes) >>> 0 : 0;
     if (pointer === 0) throw new RangeError(`the core is out of memory: ${bytes} more bytes were asked for`);
     this.#blocks.push(pointer);
     new Uint8Array(core().memory.buffer, pointer, bytes).fill(0);

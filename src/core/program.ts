@@ -16,6 +16,8 @@ export class Program {
   readonly #theta: number;
   readonly #gradient: number;
   readonly #logDensity: number;
+  /** The model whose data it reads: kept from being collected, and not to be disposed of before. */
+  owner: { readonly disposed: boolean } | null = null;
 
   constructor(
     readonly dimension: number,
@@ -47,6 +49,8 @@ export class Program {
 
   /** Log densities and gradients of all draws. */
   evaluate(): void {
+    if (this.owner?.disposed)
+      throw new Error("the model of this program was disposed of: its data are no longer in memory");
     if (this.host) this.host(this);
     else core().evaluate(this.pointer);
   }
