@@ -50,6 +50,7 @@ export { mixture } from "./model/mixture.js";
 export type { Model, ModelContext, PlateHandle, PlateOptions, SampleOptions } from "./model/model.js";
 // Writing a model
 export { model } from "./model/model.js";
+export { type SampleGradient, sampleWithGradient } from "./model/sample-gradient.js";
 export type { Support } from "./model/support.js";
 export {
   interval,

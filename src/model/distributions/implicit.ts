@@ -1,0 +1,140 @@
+// How a draw moves with its distribution's parameters when its quantile stays: dx/dα = −(∂F/∂α)/p, the implicit reparameterisation
+// gradient (Figurnov, Mohamed & Mnih 2018), one formula per parameter, as values of the graph at the draw x. For Dirichlet the marginal
+// form of Jankowiak & Obermeyer (2018).
+
+import * as g from "../../compile/arithmetic.js";
+import type { Node } from "../../compile/node.js";
+import { besselRatio, betaSampleDerivative, gammaSampleDerivative } from "../../compile/special.js";
+import { choose, clamp, oneMinus, SQRT_HALF, standard, truncatedNormalCdf } from "./formulas.js";
+import { cos } from "./scalar.js";
+
+type Implicit = (x: Node, ...parameters: Node[]) => readonly Node[];
+
+const one = (x: Node): Node => g.add(1, g.mul(0, x));
+const locScale: Implicit = (x, m, s) => [one(x), standard(x, m, s)];
+const scaled: Implicit = (x, s) => [g.div(x, s)];
+
+/** ∂|t|/∂ν of Student's t of scale 1: |t| = √(ν(1 − w)/w) for w = ν/(ν + t²), a beta(ν/2, 1/2) variate. */
+function studentSlope(t: Node, df: Node): Node {
+  const square = g.square(t);
+  const w = g.div(df, g.add(df, square));
+  const dw = g.mul(0.5, betaSampleDerivative(g.mul(0.5, df), 0.5, w));
+  const size = g.max(g.abs(t), 1e-150);
+  const slope = g.sub(g.div(size, g.mul(2, df)), g.div(g.mul(df, dw), g.mul(g.mul(2, size), g.square(w))));
+  return g.mul(g.sign(t), slope);
+}
+
+/** Nodes and weights of Gauss and Legendre's rule on [0, 1], by Newton's iteration. */
+function gauss(n: number): readonly (readonly [node: number, weight: number])[] {
+  return Array.from({ length: n }, (_, i) => {
+    let x = cos((Math.PI * (i + 0.75)) / (n + 0.5));
+    let slope = 1;
+    for (let step = 0; step < 6; step++) {
+      let [before, value] = [1, x];
+      for (let k = 2; k <= n; k++) [before, value] = [value, ((2 * k - 1) * x * value - (k - 1) * before) / k];
+      slope = (n * (x * value - before)) / (x * x - 1);
+      x -= value / slope;
+    }
+    return [(1 + x) / 2, 1 / ((1 - x * x) * slope * slope)] as const;
+  });
+}
+let rule: ReturnType<typeof gauss> | undefined;
+
+/**
+ * dθ/dκ of von Mises around 0: ∫ (cos t − A) e^{κ(cos t − cos θ)} dt over (θ, π), or over (0, θ) with the other sign where that
+ * exponent stays small; A = I₁/I₀. What is more than 40 e-folds away is left out.
+ */
+function vonMisesSlope(x: Node, loc: Node, kappa: Node): Node {
+  rule ??= gauss(64);
+  const offset = g.sub(x, loc);
+  // Into [−π, π], for offsets of up to 2π.
+  const turns = g.sub(g.less(Math.PI, offset), g.less(offset, -Math.PI));
+  const angle = g.sub(offset, g.mul(2 * Math.PI, turns));
+  const theta = g.abs(angle);
+  const near = g.less(g.mul(kappa, g.mul(2, g.square(g.sin(g.mul(0.5, theta))))), 1);
+  const reach = g.div(40, g.max(g.mul(kappa, g.sin(theta)), 1e-3));
+  const from = choose(near, 0, theta);
+  const to = choose(near, theta, g.min(Math.PI, g.add(theta, reach)));
+  const width = g.sub(to, from);
+  const rest = oneMinus(besselRatio(kappa));
+  let sum: Node | null = null;
+  for (const [node, weight] of rule) {
+    const t = g.add(from, g.mul(node, width));
+    const exponent = g.mul(
+      g.mul(-2, kappa),
+      g.mul(g.sin(g.mul(0.5, g.add(t, theta))), g.sin(g.mul(0.5, g.sub(t, theta)))),
+    );
+    const factor = g.sub(rest, g.mul(2, g.square(g.sin(g.mul(0.5, t)))));
+    const term = g.mul(g.mul(weight, factor), g.exp(exponent));
+    sum = sum ? g.add(sum, term) : term;
+  }
+  return g.mul(g.mul(g.sign(angle), choose(near, -1, 1)), g.mul(width, sum!));
+}
+
+/** By name of a family: the gradients in its parameters, in their order. */
+export const implicit: Readonly<Record<string, Implicit>> = {
+  normal: locScale,
+  cauchy: locScale,
+  laplace: locScale,
+  logistic: locScale,
+  gumbel: locScale,
+  halfNormal: scaled,
+  halfCauchy: scaled,
+  studentT: (x, df, m, s) => {
+    const t = standard(x, m, s);
+    return [g.mul(s, studentSlope(t, df)), one(x), t];
+  },
+  halfStudentT: (x, df, s) => {
+    const t = g.div(x, s);
+    return [g.mul(s, studentSlope(t, df)), t];
+  },
+  uniform: (x, a, b) => {
+    const u = g.div(g.sub(x, a), g.sub(b, a));
+    return [oneMinus(u), u];
+  },
+  logNormal: (x, m, s) => [x, g.mul(x, standard(g.log(x), m, s))],
+  exponential: (x, rate) => [g.neg(g.div(x, rate))],
+  gamma: (x, shape, rate) => [g.div(gammaSampleDerivative(shape, g.mul(rate, x)), rate), g.neg(g.div(x, rate))],
+  inverseGamma: (x, shape, scale) => [
+    g.neg(g.mul(g.div(g.square(x), scale), gammaSampleDerivative(shape, g.div(scale, x)))),
+    g.div(x, scale),
+  ],
+  chiSquare: (x, df) => [gammaSampleDerivative(g.mul(0.5, df), g.mul(0.5, x))],
+  beta: (x, a, b) => [betaSampleDerivative(a, b, x), g.neg(betaSampleDerivative(b, a, oneMinus(x)))],
+  kumaraswamy: (x, a, b) => {
+    const logX = g.log(x);
+    const y = g.exp(g.mul(a, logX));
+    const rest = oneMinus(y);
+    return [g.neg(g.div(g.mul(x, logX), a)), g.div(g.mul(x, g.mul(rest, g.log1p(g.neg(y)))), g.mul(a, g.mul(b, y)))];
+  },
+  weibull: (x, k, s) => [g.neg(g.div(g.mul(x, g.sub(g.log(x), g.log(s))), k)), g.div(x, s)],
+  pareto: (x, least, shape) => [g.div(x, least), g.neg(g.div(g.mul(x, g.sub(g.log(x), g.log(least))), shape))],
+  inverseGaussian: (x, mean, shape) => {
+    // Φ(−u)/φ(u) at u = √(shape/x)(x/mean + 1), and the density over φ.
+    const u = g.mul(g.sqrt(g.div(shape, x)), g.add(g.div(x, mean), 1));
+    const mills = g.mul(Math.sqrt(Math.PI / 2), g.erfcx(g.mul(SQRT_HALF, u)));
+    const density = g.div(g.sqrt(g.div(shape, x)), x);
+    return [
+      g.div(g.mul(g.div(g.mul(2, shape), g.square(mean)), mills), density),
+      g.div(g.sub(g.reciprocal(g.sqrt(g.mul(shape, x))), g.mul(g.div(2, mean), mills)), density),
+    ];
+  },
+  skewNormal: (x, m, s, shape) => {
+    const z = standard(x, m, s);
+    const lean = g.mul(shape, z);
+    const log = g.sub(g.mul(-0.5, g.square(lean)), g.logNdtr(lean));
+    return [one(x), z, g.div(g.mul(s, g.exp(log)), g.mul(Math.sqrt(2 * Math.PI), g.add(1, g.square(shape))))];
+  },
+  truncatedNormal: (x, m, s, low, high) => {
+    const z = standard(x, m, s);
+    const a = clamp(standard(low, m, s), -1e10, 1e10);
+    const b = clamp(standard(high, m, s), -1e10, 1e10);
+    const atLow = g.mul(truncatedNormalCdf(z, a, b, true), g.exp(g.mul(0.5, g.mul(g.sub(z, a), g.add(z, a)))));
+    const atHigh = g.mul(truncatedNormalCdf(z, a, b), g.exp(g.mul(0.5, g.mul(g.sub(z, b), g.add(z, b)))));
+    return [g.sub(1, g.add(atLow, atHigh)), g.sub(z, g.add(g.mul(a, atLow), g.mul(b, atHigh))), atLow, atHigh];
+  },
+  vonMises: (x, loc, kappa) => [one(x), vonMisesSlope(x, loc, kappa)],
+};
+
+/** ∂xⱼ/∂αⱼ of a Dirichlet vector, for each j: that of the marginal beta(αⱼ, Σα − αⱼ). */
+export const dirichletSlopes = (x: Node, alpha: Node, rest: Node): Node => betaSampleDerivative(alpha, rest, x);
