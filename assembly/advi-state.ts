@@ -45,7 +45,7 @@ export const enum Advi {
   /** ELBO of each step, from step `traceFirst` on; 0: none. */
   trace = 104,
   traceFirst = 108,
-  /** Running mean of the parameters over `averageCount` steps; 0: none. */
+  /** Running mean of the parameters over `averageCount` steps; a count of -1: none is kept. */
   average = 112,
   averageCount = 116,
   /** 1: the target is a likelihood and the prior of every coordinate N(0, 1), whose KL divergence is taken in closed form. */
@@ -60,4 +60,28 @@ export const enum Advi {
   /** Eta of polynomial-decay averaging (Shamir & Zhang 2013); 0 is the plain mean. */
   averagePower = 192,
   bytes = 208,
+}
+
+/** Moments of gradients (assembly/moments.ts); `state` is an ADVI state that holds q. */
+export const enum Moments {
+  state = 0,
+  /** 1: all products; 0: the diagonals only. */
+  full = 4,
+  /** Normals of the first half of the draws, [D][S / 2]. */
+  half = 8,
+  /** Gradients in q's coordinates, [D][S]. */
+  gradient = 12,
+  /** Their odd parts, [D][S / 2]. */
+  odd = 16,
+  /** [D]: sums of the even parts over pairs; then sums of squares of the even and of the odd parts. */
+  sums = 20,
+  evenSquares = 24,
+  oddSquares = 28,
+  /** Sums of (odd part) e^T: [D][D], or [D] when not full. */
+  cross = 32,
+  /** Sums of e e^T: [D][D], lower triangle, or [D]. */
+  gram = 36,
+  /** Sum of the log densities of all draws. */
+  value = 40,
+  bytes = 48,
 }

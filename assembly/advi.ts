@@ -13,7 +13,7 @@ import { klStandardNormal } from "./kl";
 import { ld, st } from "./lanes";
 import { exp } from "./math";
 import { adam, average } from "./optimizer";
-import { convert, fillNormals, NORMALS, philox, VALUES } from "./random";
+import { convert, fillNormals, normalPairs, NORMALS, philox, VALUES, WORDS } from "./random";
 import { drawBatches, evaluate } from "./tape";
 
 const HALF_LOG_2PI: f64 = 0.91893853320467274178;
@@ -59,6 +59,43 @@ function fillNormalSteps(
   }
 }
 
+/** What `fillNormals` gives for an even number of draws, for several steps at once: [step][D][S]; lanes run over draws, then steps. */
+function fillNormalDraws(
+  seedLow: u32, seedHigh: u32, stream: u32, step: u32, steps: i32, draws: i32, dimension: i32, out: usize,
+): void {
+  const c3 = i32x4.splat(NORMALS | stream);
+  const row = <usize>draws << 3;
+  const size = row * <usize>dimension;
+  let draw = 0;
+  let at = out;
+  const total = steps * draws;
+  for (let lane = 0; lane < total; lane += 4) {
+    // Two pairs of draws, the second perhaps of the next step.
+    const first = at + (<usize>draw << 3);
+    store<i32>(COUNTERS, draw);
+    store<i32>(COUNTERS, draw + 1, 4);
+    store<i32>(COUNTERS, step, 16);
+    store<i32>(COUNTERS, step, 20);
+    draw += 2;
+    if (draw == draws) { draw = 0; step++; at += size; }
+    const right = at + (<usize>draw << 3) - first;
+    store<i32>(COUNTERS, draw, 8);
+    store<i32>(COUNTERS, draw + 1, 12);
+    store<i32>(COUNTERS, step, 24);
+    store<i32>(COUNTERS, step, 28);
+    draw += 2;
+    if (draw == draws) { draw = 0; step++; at += size; }
+    const d = ld(COUNTERS);
+    const s = v128.load(COUNTERS, 16);
+    let to = first;
+    for (let left = dimension, block = 0; left > 0; left -= 4, block++, to += row << 2) {
+      philox(i32x4.splat(block), d, s, c3, seedLow, seedHigh);
+      normalPairs(ld(WORDS), v128.load(WORDS, 16), to, right, left > 2 ? row << 1 : 0);
+      if (left > 1) normalPairs(v128.load(WORDS, 32), v128.load(WORDS, 48), to + row, right, left > 3 ? row << 1 : 0);
+    }
+  }
+}
+
 /** The normals of the step to come: [D][S]. 0 when the host has to fill them. */
 function normals(state: usize): usize {
   const count = <usize>(word(state, Advi.dimension) * word(state, Advi.draws)) << 3;
@@ -73,6 +110,13 @@ function normals(state: usize): usize {
     fillNormalSteps(
       load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first, steps,
       word(state, Advi.dimension), noise,
+    );
+    return noise;
+  }
+  if (steps > 1) {
+    fillNormalDraws(
+      load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first, steps,
+      word(state, Advi.draws), word(state, Advi.dimension), noise,
     );
     return noise;
   }
@@ -210,7 +254,7 @@ export function adviUpdate(state: usize): bool {
   const trace = address(state, Advi.trace);
   if (trace) store<f64>(trace + (<usize>(step - word(state, Advi.traceFirst)) << 3), load<f64>(state, Advi.elbo));
   const mean = address(state, Advi.average);
-  if (mean) {
+  if (word(state, Advi.averageCount) >= 0) {
     const k = word(state, Advi.averageCount) + 1;
     const eta = load<f64>(state, Advi.averagePower);
     store<i32>(state, k, Advi.averageCount);

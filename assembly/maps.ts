@@ -60,7 +60,7 @@ import { cos, sin } from "./trigonometry";
   }
 }
 
-function mulAdd(n: i32, a: usize): void {
+export function mulAdd(n: i32, a: usize): void {
   const x = <usize>load<u32>(a), y = <usize>load<u32>(a, 4) - x, z = <usize>load<u32>(a, 8) - x;
   const out = <usize>load<u32>(a, 12) - x, end = x + span(n);
   for (let p = x; p < end; p += 16) st(p + out, madd(ld(p), ld(p + y), ld(p + z)));
@@ -171,6 +171,8 @@ function logistic(op: i32, n: i32, a: usize): void {
   }
 }
 
+export function addMap(n: i32, a: usize): void { simple2(Op.Add, n, a); }
+export function mulMap(n: i32, a: usize): void { simple2(Op.Mul, n, a); }
 export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
   switch (op) {
     case Op.Neg: return simple1(Op.Neg, n, a);

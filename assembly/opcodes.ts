@@ -41,6 +41,9 @@ export const enum Op {
   /** in[rows][k][lanes], lanes, k, position; out[rows][lanes] */
   GetSlice = 17,
 
+  /** in[rows][m], m; out[m]: SumRows into zeros, and Fold, where one block has all rows */
+  Total = 18,
+
   // ---- maps, all over n doubles: assembly/maps.ts
   /** in; out (for every unary map) */
   Neg = 64,

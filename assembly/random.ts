@@ -136,13 +136,14 @@ export function normalPairs(a: v128, b: v128, to: usize, right: usize, down: usi
   const xx1 = mul(x1, x1);
   const sin0 = mul(psi0, madd(madd(real(104), xx0, madd(real(96), x0, real(88))), xx0, madd(real(80), x0, real(72))));
   const sin1 = mul(psi1, madd(madd(real(104), xx1, madd(real(96), x1, real(88))), xx1, madd(real(80), x1, real(72))));
-  const cos0 = madd(madd(real(144), xx0, madd(real(136), x0, real(128))), xx0, madd(real(120), x0, real(112)));
-  const cos1 = madd(madd(real(144), xx1, madd(real(136), x1, real(128))), xx1, madd(real(120), x1, real(112)));
   // the double angle: cos 2x = 1 - 2 sin^2 x, sin 2x = 2 sin x cos x
   const y0 = mul(sin0, r0);
   const y1 = mul(sin1, r1);
   st(to, v128.xor(nmadd(y0, sin0, r0), v128.and(angle0, bits(40))));
   st(to + right, v128.xor(nmadd(y1, sin1, r1), v128.and(angle1, bits(40))));
+  if (!down) return;
+  const cos0 = madd(madd(real(144), xx0, madd(real(136), x0, real(128))), xx0, madd(real(120), x0, real(112)));
+  const cos1 = madd(madd(real(144), xx1, madd(real(136), x1, real(128))), xx1, madd(real(120), x1, real(112)));
   to += down;
   st(to, mul(y0, cos0));
   st(to + right, mul(y1, cos1));

@@ -25,7 +25,7 @@ function copy(input: usize, out: usize, n: i32): void {
 }
 
 /** out[0…n) = v, nothing beyond. */
-function fill(out: usize, n: i32, v: v128): void {
+export function fill(out: usize, n: i32, v: v128): void {
   let i: usize = 0;
   const end = (<usize>n >> 1) << 4;
   for (; i < end; i += 16) st(out + i, v);
@@ -40,7 +40,7 @@ function accumulate(input: usize, out: usize, n: i32): void {
   if (n & 1) store<f64>(out + i, load<f64>(out + i) + load<f64>(input + i));
 }
 
-function broadcast(blockRows: i32, a: usize): void {
+export function broadcast(blockRows: i32, a: usize): void {
   const input = arg(a, 0);
   const rows = int(a, 1) ? int(a, 1) : blockRows;
   const rowStep = <usize>int(a, 2) << 3;
@@ -54,6 +54,20 @@ function broadcast(blockRows: i32, a: usize): void {
     if (rowStep == 8) return copy(input, out, rows);
   }
   const bytes = <usize>lanes << 3;
+  if (varies && !rowStep && (events == 1 || !eventStep)) {
+    // One row of lanes, many times: lanes outside, rows inside.
+    const end = out + <usize>(rows * events) * bytes;
+    let i: usize = 0;
+    for (; i + 16 <= bytes; i += 16) {
+      const v = ld(input + i);
+      for (let to = out + i; to < end; to += bytes) st(to, v);
+    }
+    if (i < bytes) {
+      const v = ld1(input + i);
+      for (let to = out + i; to < end; to += bytes) st1(to, v);
+    }
+    return;
+  }
   for (let r = 0; r < rows; r++) {
     let from = input + <usize>r * rowStep;
     for (let k = 0; k < events; k++) {
@@ -65,7 +79,7 @@ function broadcast(blockRows: i32, a: usize): void {
   }
 }
 
-function sumRows(rows: i32, a: usize): void {
+export function sumRows(rows: i32, a: usize): void {
   const input = arg(a, 0);
   const m = int(a, 1);
   const out = arg(a, 2);
@@ -120,7 +134,38 @@ function sumRows(rows: i32, a: usize): void {
   }
 }
 
-function fold(a: usize): void {
+/** All rows at once: what sumRows into zeros, and fold, give. */
+export function total(rows: i32, a: usize): void {
+  const input = arg(a, 0);
+  const m = int(a, 1);
+  const out = arg(a, 2);
+  const bytes = <usize>m << 3;
+  const whole = rows & ~3;
+  const rest = rows & 3;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    // The last lane of an odd number is summed with whatever follows it, and stored alone.
+    let p = input + i;
+    let s0 = splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    for (let r = 0; r < whole; r += 4) {
+      s0 = add(s0, ld(p));
+      s1 = add(s1, ld(p + bytes));
+      s2 = add(s2, ld(p + 2 * bytes));
+      s3 = add(s3, ld(p + 3 * bytes));
+      p += 4 * bytes;
+    }
+    if (rest > 0) s0 = add(s0, ld(p));
+    if (rest > 1) s1 = add(s1, ld(p + bytes));
+    if (rest > 2) s2 = add(s2, ld(p + 2 * bytes));
+    const v = add(add(s0, s2), add(s1, s3));
+    if (i + 8 == bytes) st1(out + i, v);
+    else st(out + i, v);
+  }
+}
+
+export function fold(a: usize): void {
   const input = arg(a, 0);
   const m = int(a, 1);
   const out = arg(a, 2);
@@ -134,7 +179,7 @@ function fold(a: usize): void {
   }
 }
 
-function sumEvent(rows: i32, a: usize): void {
+export function sumEvent(rows: i32, a: usize): void {
   const input = arg(a, 0);
   const events = int(a, 1);
   const lanes = int(a, 2);
@@ -442,6 +487,7 @@ export function runStructure(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.Zero: return fill(arg(a, 0), int(a, 1), splat(0));
     case Op.SumRows: return sumRows(rows, a);
     case Op.Fold: return fold(a);
+    case Op.Total: return total(rows, a);
     case Op.SumEvent: return sumEvent(rows, a);
     case Op.Gather: return gather(rows, a);
     case Op.ScatterAdd: return scatterAdd(rows, a);

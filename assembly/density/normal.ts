@@ -6,7 +6,7 @@ import { Op } from "../opcodes";
 import { bytes, get, give, HALF, le, lt, ONE, or, outside, put, write3, write4, ZERO } from "./common";
 
 /** x, loc, 1/scale ; lp, ∂x, ∂loc, ∂scale */
-function normal(n: i32, a: usize): void {
+export function normal(n: i32, a: usize): void {
   const end = bytes(n);
   const x = <usize>load<u32>(a);
   const loc = <usize>load<u32>(a, 4);

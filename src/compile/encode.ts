@@ -12,6 +12,8 @@ import { batchRows, paddedRows, type Store } from "./store.js";
 /** Bytes that a block's buffers and the data it streams may take: half of a 64 kB first-level cache, all of a 32 kB one. */
 const BLOCK_BYTES = 32 * 1024;
 const MAX_BLOCK_ROWS = 2048;
+/** Data of up to so many doubles, draws included, are spread over the draws once; larger ones block by block. */
+const SPREAD_DOUBLES = 2048;
 
 /** Where a root's values go: part of the gradient, the log density, or an array to be read back. */
 export type Destination =
@@ -266,6 +268,9 @@ class Encoder {
       const buffer = builder.buffer(w, true);
       adapted = { buffer };
       builder.fills.push({ node: n, buffer, constant: !dynamic });
+    } else if (!dynamic && !n.plate?.subsampled && paddedRows(n.plate) * w <= SPREAD_DOUBLES) {
+      adapted = this.#once(n, paddedRows(n.plate));
+      builder.stream(w);
     } else {
       const buffer = builder.buffer(w, false);
       adapted = { buffer };
@@ -275,12 +280,13 @@ class Encoder {
     return adapted;
   }
 
-  /** A value outside plates that no latent reaches, over draws: computed when the program is made. */
+  /** A value that no latent reaches, over draws: computed when the program is made. */
   #once(n: Node, rows: number): { at: number; stride: number } {
     let spread = this.#spread.get(n);
     if (!spread) {
-      spread = { at: this.program.scope.doubles(rows * width(n, this.#draws)), stride: 0 };
-      this.#emitBroadcast(new SegmentBuilder(null), n, spread, 1, this.#setup);
+      const w = width(n, this.#draws);
+      spread = { at: this.program.scope.doubles(rows * w), stride: n.plate ? w * 8 : 0 };
+      this.#emitBroadcast(new SegmentBuilder(null), n, spread, rows, this.#setup);
       this.#spread.set(n, spread);
     }
     return spread;
@@ -494,6 +500,7 @@ class Encoder {
     const block = plate ? Math.min((most + 7) & ~7, Math.max(8, fit & ~7)) : 1;
     const addresses = slots.map((doubles) => this.program.scope.doubles(doubles * block));
     for (const b of builder.buffers) b.at = addresses[assignment.get(b)!]!;
+    if (plate && most <= block) sumAtOnce(builder);
     const code: Code = { plate, block, prologue: builder.prologue, body: builder.body, epilogue: builder.epilogue };
     for (const { node, buffer, constant } of builder.fills)
       this.#emitBroadcast(
@@ -547,6 +554,24 @@ class Encoder {
     );
     i32(program.pointer, 10).set([segments, table.length, scratch, batchTable, batched.length], 5);
   }
+}
+
+/** Where one block has all rows, zeroing an accumulator, adding the block and folding are one instruction. */
+function sumAtOnce(builder: SegmentBuilder): void {
+  const address = (i: Instruction, k: number): number => (i.operands[k] as { at: number }).at;
+  const results = new Map<number, Operand>();
+  for (const i of builder.epilogue) if (i.op === Op.Fold) results.set(address(i, 0), i.operands[2]!);
+  builder.body.forEach((i, k) => {
+    if (i.op !== Op.SumRows) return;
+    const result = results.get(address(i, 2))!;
+    builder.body[k] = { op: Op.Total, perRow: i.perRow, operands: [i.operands[0]!, i.operands[1]!, result] };
+  });
+  const drop = (list: Instruction[], op: Op): void => {
+    const kept = list.filter((i) => !(i.op === op && results.has(address(i, 0))));
+    list.splice(0, list.length, ...kept);
+  };
+  drop(builder.prologue, Op.Zero);
+  drop(builder.epilogue, Op.Fold);
 }
 
 interface Code {

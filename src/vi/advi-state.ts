@@ -53,28 +53,30 @@ const stepsAhead = 64;
 export class AdviState {
   readonly dimension: number;
   readonly #scope = new Scope();
-  readonly #program: Program;
-  readonly #state: number;
+  readonly program: Program;
+  /** Address of the state in core memory. */
+  readonly pointer: number;
   readonly #size: number;
   readonly #strict: number;
 
   constructor(
     target: Target,
     readonly settings: AdviSettings,
+    program: Program = programOf(target, settings.draws),
   ) {
     const { family, draws } = settings;
     const dimension = target.dimension;
     this.dimension = dimension;
-    this.#program = programOf(target, draws);
+    this.program = program;
     this.#strict = family === "fullRank" ? strictSize(dimension) : 0;
     this.#size = 2 * even(dimension) + this.#strict;
     const scope = this.#scope;
     const state = scope.bytes(Advi.bytes);
-    this.#state = state;
+    this.pointer = state;
     const [low, high] = seedWords(settings.seed);
-    const ahead = draws === 1 && dimension <= 64 ? stepsAhead : 1;
+    const ahead = dimension * draws <= 512 ? stepsAhead : 1;
     const words: [number, number][] = [
-      [Advi.program, this.#program.pointer],
+      [Advi.program, this.program.pointer],
       [Advi.dimension, dimension],
       [Advi.draws, draws],
       [Advi.family, family === "fullRank" ? 1 : 0],
@@ -84,6 +86,7 @@ export class AdviState {
       [Advi.first, scope.doubles(this.#size)],
       [Advi.second, scope.doubles(this.#size)],
       [Advi.average, scope.doubles(this.#size)],
+      [Advi.averageCount, -1],
       [Advi.scale, scope.doubles(dimension)],
       [Advi.noise, scope.doubles(dimension * draws * ahead)],
       [Advi.noiseSteps, ahead],
@@ -104,11 +107,11 @@ export class AdviState {
   }
 
   #put(at: number, value: number): void {
-    i32(this.#state + at, 1)[0] = value;
+    i32(this.pointer + at, 1)[0] = value;
   }
 
   #word(at: number): number {
-    return i32(this.#state + at, 1)[0]!;
+    return i32(this.pointer + at, 1)[0]!;
   }
 
   #doubles(at: number, length: number, from = 0): Float64Array {
@@ -139,7 +142,7 @@ export class AdviState {
   /** The coordinates of the optimiser; absent: the model's own. */
   set map(map: AffineMap | undefined) {
     this.#put(Advi.map, map ? (map.lower ? 2 : 1) : 0);
-    f64(this.#state + Advi.logMap, 1)[0] = this.settings.family === "fullRank" ? logDeterminantOfMap(map) : 0;
+    f64(this.pointer + Advi.logMap, 1)[0] = this.settings.family === "fullRank" ? logDeterminantOfMap(map) : 0;
     if (!map) return;
     this.#doubles(Advi.centre, this.dimension).set(map.centre);
     this.#doubles(Advi.mapDiagonal, this.dimension).set(map.diagonal);
@@ -174,18 +177,24 @@ export class AdviState {
   /** Starts a new mean; `power` is eta of polynomial-decay averaging (Shamir & Zhang 2013), 0 the plain mean. */
   resetAverage(power = 0): void {
     this.#put(Advi.averageCount, 0);
-    f64(this.#state + Advi.averagePower, 1)[0] = power;
+    f64(this.pointer + Advi.averagePower, 1)[0] = power;
   }
 
   /** Adam from the beginning, with this rate. */
   resetOptimizer(rate: number, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8): void {
-    f64(this.#state + Advi.optimizer, 6).set([rate, beta1, beta2, epsilon, 1, 1]);
+    f64(this.pointer + Advi.optimizer, 6).set([rate, beta1, beta2, epsilon, 1, 1]);
     this.#doubles(Advi.first, this.#size).fill(0);
     this.#doubles(Advi.second, this.#size).fill(0);
   }
 
   set rate(rate: number) {
-    f64(this.#state + Advi.optimizer, 1)[0] = rate;
+    f64(this.pointer + Advi.optimizer, 1)[0] = rate;
+  }
+
+  /** The normals of each step are written by somebody else, in core memory. */
+  expectNormals(): void {
+    this.#put(Advi.noiseSteps, 1);
+    this.#put(Advi.noiseHost, 1);
   }
 
   /** Takes the normals [step][coordinate][draw] of the steps from the coming one on from the caller instead of the core. */
@@ -199,16 +208,16 @@ export class AdviState {
 
   /** Gradient and ELBO of the coming step, without taking it; undefined when something was not finite. */
   gradient(): { elbo: number; gradient: Parameters } | undefined {
-    core().adviDraw(this.#state);
+    core().adviDraw(this.pointer);
     this.#evaluate();
-    if (!core().adviGradient(this.#state)) return undefined;
-    return { elbo: f64(this.#state + Advi.elbo, 1)[0]!, gradient: this.#read(Advi.gradient) };
+    if (!core().adviGradient(this.pointer)) return undefined;
+    return { elbo: f64(this.pointer + Advi.elbo, 1)[0]!, gradient: this.#read(Advi.gradient) };
   }
 
   #evaluate(): void {
     const [low, high] = seedWords(this.settings.seed);
-    if (!this.#program.host) core().drawBatches(this.#program.pointer, low, high, this.step);
-    this.#program.evaluate();
+    if (!this.program.host) core().drawBatches(this.program.pointer, low, high, this.step);
+    this.program.evaluate();
   }
 
   /** Steps, with the ELBO of each; fewer than asked for when something was not finite at the step after the last. */
@@ -219,12 +228,12 @@ export class AdviState {
       this.#put(Advi.trace, trace);
       this.#put(Advi.traceFirst, this.step);
       let done = 0;
-      if (!this.#program.host) done = core().adviRun(this.#state, steps);
+      if (!this.program.host) done = core().adviRun(this.pointer, steps);
       else
         for (; done < steps; done++) {
-          core().adviDraw(this.#state);
+          core().adviDraw(this.pointer);
           this.#evaluate();
-          if (!core().adviUpdate(this.#state)) break;
+          if (!core().adviUpdate(this.pointer)) break;
         }
       return f64(trace, done).slice();
     } finally {
@@ -235,14 +244,18 @@ export class AdviState {
 
   /** After a run that ended early: the first draw whose log density or gradient was not finite. */
   failedPoint(): Float64Array {
+    return this.point(Math.max(0, this.#word(Advi.failed)));
+  }
+
+  /** The s-th draw of the last step. */
+  point(s: number): Float64Array {
     const draws = this.settings.draws;
-    const s = Math.max(0, this.#word(Advi.failed));
-    const theta = this.#program.theta();
+    const theta = this.program.theta();
     return Float64Array.from({ length: this.dimension }, (_, i) => theta[i * draws + s]!);
   }
 
   dispose(): void {
-    this.#program.dispose();
+    this.program.dispose();
     this.#scope.dispose();
   }
 }
