@@ -101,6 +101,15 @@ export const instructions: Partial<Record<Op, Instruction>> = {
       const part = (k: number): number => array(accumulator)[k * int(m) + j]!;
       array(out)[j] = part(0) + part(2) + (part(1) + part(3));
     }),
+  [Op.Total]: (rows, _n, input, m, out) =>
+    each(1, int(m), (j) => {
+      const part = (k: number): number => {
+        let sum = 0;
+        for (let r = k; r < rows; r += 4) sum += array(input)[r * int(m) + j]!;
+        return sum;
+      };
+      array(out)[j] = part(0) + part(2) + (part(1) + part(3));
+    }),
   [Op.SumEvent]: overEvent((x) => x.reduce((a, b) => a + b)),
   [Op.Gather]: (rows, _n, source, which, m, out) =>
     each(rows, int(m), (at, r, j) => {

@@ -185,6 +185,7 @@ export function instructionTests(build: BuildName): void {
         const m = event * draws;
         check(Op.SumRows, rows, rows * m, [summed(rows * m), m, sums(4 * m)]);
         check(Op.Fold, 1, m, [summed(4 * m), m, out(m)]);
+        check(Op.Total, rows, rows * m, [summed(rows * m), m, out(m)]);
       }
     });
 
