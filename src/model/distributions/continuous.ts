@@ -110,7 +110,7 @@ const make = {
     parameters: { scale: above0 },
     support: nonNegative,
     sampler: Sampler.HalfCauchy,
-    cdf: (x, s) => g.mul(2 / Math.PI, f.atan(g.div(f.atLeast0(x), s))),
+    cdf: (x, s) => f.halfCauchyCdf(g.div(f.atLeast0(x), s)),
     survival: (x, s) => g.mul(2, f.cauchySurvival(g.div(f.atLeast0(x), s))),
     quantile: (p, s) => g.mul(s, halfCauchyQuantile(p)),
     mean: () => INF,

@@ -28,12 +28,18 @@ export function atan(x: Node): Node {
   return g.mul(8, g.sub(t, g.mul(t, g.mul(u, series))));
 }
 
-/** Cauchy: 1/2 + atan(z)/π, and atan(−1/z)/π in the lower tail. */
+/** P(Z > |z|) of a Cauchy for |z| ≥ 1: atan(1/|z|)/π. */
+const cauchyTail = (z: Node): Node => g.mul(1 / Math.PI, atan(g.reciprocal(g.max(g.abs(z), 1))));
+const isFar = (z: Node): Node => g.less(1, g.abs(z));
+/** Cauchy: 1/2 + atan(z)/π, by the angle from the nearer end in the tails. */
 export function cauchyCdf(z: Node): Node {
-  const tail = g.less(z, -1);
-  const low = g.mul(1 / Math.PI, atan(g.neg(g.reciprocal(g.min(z, -1)))));
-  return choose(tail, low, g.add(0.5, g.mul(1 / Math.PI, atan(g.max(z, -1)))));
+  const tail = cauchyTail(z);
+  const far = choose(g.less(z, 0), tail, oneMinus(tail));
+  return choose(isFar(z), far, g.add(0.5, g.mul(1 / Math.PI, atan(clamp(z, -1, 1)))));
 }
+/** The cdf of |Z|, z ≥ 0. */
+export const halfCauchyCdf = (z: Node): Node =>
+  choose(isFar(z), oneMinus(g.mul(2, cauchyTail(z))), g.mul(2 / Math.PI, atan(g.min(z, 1))));
 export const cauchySurvival = (z: Node): Node => cauchyCdf(g.neg(z));
 /** −cot πp. Near 1 the angle from the other end is used. */
 export function cauchyQuantile(p: Node): Node {
@@ -72,7 +78,7 @@ export function studentTail(z: Node, df: Node): Node {
   const near = g.less(square, df);
   const half = g.mul(0.5, df);
   const whole = g.add(df, square);
-  const far = betaInc(half, 0.5, g.div(df, whole));
+  const far = betaInc(half, 0.5, g.mul(g.less(g.abs(z), Number.POSITIVE_INFINITY), g.div(df, whole)));
   const close = oneMinus(betaInc(0.5, half, g.div(square, whole)));
   return g.mul(0.5, choose(near, close, far));
 }

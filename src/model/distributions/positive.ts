@@ -100,7 +100,7 @@ const make = {
     parameters: { minimum: above0, shape: above0 },
     support: ([minimum]) => (minimum?.kind === "constant" ? lower(minimum.values![0]!) : positive),
     sampler: Sampler.Pareto,
-    cdf: (x, least, shape) => g.neg(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
+    cdf: (x, least, shape) => g.abs(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
     survival: (x, least, shape) => g.exp(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least))))),
     quantile: (p, least, shape) => g.mul(least, g.exp(g.div(f.exponentialQuantile(p), shape))),
     mean: (least, shape) => (shape > 1 ? (shape * least) / (shape - 1) : INF),
