@@ -22,11 +22,11 @@ export const enum Op {
   Gather = 7,
   /** in[rows][m], index (i32 per row), m; out[*][m], added to */
   ScatterAdd = 8,
-  /** X (tiles of 8 rows: [tile][column][8]), beta[columns][lanes], columns, lanes; out[rows][lanes] */
+  /** X (tiles of 8 rows: [tile][column][8]), beta[columns][lanes], columns, lanes; out[rows][lanes], rows up to a multiple of 8 */
   MatVec = 9,
-  /** X as in MatVec, in[rows][lanes], columns, lanes; accumulator[2][columns][lanes], added to */
+  /** X as in MatVec, in[rows][lanes], columns, lanes; accumulator[2][columns][lanes] ([columns][2] for one lane), added to */
   MatVecTransposed = 10,
-  /** accumulator[2][columns][lanes], columns, lanes; out[columns][lanes] */
+  /** accumulator of MatVecTransposed, columns, lanes; out[columns][lanes] */
   FoldPairs = 11,
   /** in[rows][k][lanes], k, lanes; out[rows][k][lanes], running sums over k */
   CumulativeSum = 12,
@@ -36,9 +36,9 @@ export const enum Op {
   LogSumExp = 14,
   /** in[rows][k][lanes], k, lanes; out[rows][k][lanes] */
   Softmax = 15,
-  /** in[rows][lanes], lanes, k, position; out[rows][k][lanes]: writes slice `position` */
+  /** in[rows][width], width, total, offset; out[rows][total]: writes `width` doubles of each row, `offset` from its start */
   SetSlice = 16,
-  /** in[rows][k][lanes], lanes, k, position; out[rows][lanes] */
+  /** in[rows][total], width, total, offset; out[rows][width] */
   GetSlice = 17,
 
   /** in[rows][m], m; out[m]: SumRows into zeros, and Fold, where one block has all rows */
