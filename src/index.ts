@@ -53,16 +53,26 @@ export { model } from "./model/model.js";
 export { type SampleGradient, sampleWithGradient } from "./model/sample-gradient.js";
 export type { Support } from "./model/support.js";
 export {
+  affine,
+  angle,
+  choleskyCorrelation,
+  choleskyCovariance,
+  correlation,
+  covariance,
   interval,
   lower,
   nonNegative,
   ordered,
   positive,
+  positiveBySoftplus,
   positiveOrdered,
   real,
   simplex,
+  simplexByLogRatio,
   unitInterval,
+  unitVector,
   upper,
+  zeroSum,
 } from "./model/support.js";
 export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
 export { Posterior, Summary } from "./posterior.js";

@@ -1,18 +1,38 @@
-// Supports, and the transforms that bring the whole real line onto them. The transforms are Stan's (reference manual, "Transforms of
-// constrained parameters"), so that a log density compares digit for digit: lower a + exp(u), upper b − exp(u), interval
-// a + (b − a)·sigmoid(u), ordered by exponentiated steps, simplex by stick-breaking.
+// Supports: where a value may lie, as plain data, and the check of observed values. The transforms onto them are in transforms.ts.
 
-import * as g from "../compile/arithmetic.js";
-import { concat, constant, cumulativeSum, data, eventSize, type Node, slice, sumEvent } from "../compile/node.js";
-import { finiteNumber, integer, rangeError, show } from "../errors.js";
+import { bounds } from "../compile/bounds.js";
+import type { Node } from "../compile/node.js";
+import { finiteNumber, rangeError, show } from "../errors.js";
+import { nodeOf, type Value } from "./expression.js";
+
+export { type Constrained, constrainTo, totalJacobian, unconstrainedShape } from "./transforms.js";
 
 /** Where a value may lie. `low` and `high` bound each element; vectors have further structure, named by `kind`. */
 export interface Support {
-  readonly kind: "real" | "interval" | "simplex" | "ordered" | "positiveOrdered" | "integers" | "vector";
+  readonly kind:
+    | "real"
+    | "interval"
+    | "simplex"
+    | "ordered"
+    | "positiveOrdered"
+    | "integers"
+    | "vector"
+    | "affine"
+    | "unitVector"
+    | "zeroSum"
+    | "choleskyCorrelation"
+    | "choleskyCovariance"
+    | "correlation"
+    | "covariance";
   readonly low: number;
   readonly high: number;
   /** What a value is called in messages: "a positive number". */
   readonly expected: string;
+  /** Which of several transforms onto the support is meant; the first in transforms.ts when absent. */
+  readonly by?: "softplus" | "logRatio";
+  /** affine: what an unconstrained value is multiplied by and added to. */
+  readonly multiplier?: Node;
+  readonly offset?: Node;
 }
 
 const INF = Number.POSITIVE_INFINITY;
@@ -35,6 +55,58 @@ export const countVector: Support = { ...count, expected: "integers of at least 
 export const angle: Support = { kind: "interval", low: -Math.PI, high: Math.PI, expected: "an angle in [−π, π]" };
 export const bit: Support = { kind: "integers", low: 0, high: 1, expected: "0 or 1" };
 export const realVector: Support = { kind: "vector", low: -INF, high: INF, expected: "finite numbers" };
+
+/** Vectors of length 1. */
+export const unitVector: Support = {
+  kind: "unitVector",
+  low: -1,
+  high: 1,
+  expected: "numbers whose squares add up to 1",
+};
+/** Vectors that add up to 0. */
+export const zeroSum: Support = { kind: "zeroSum", low: -INF, high: INF, expected: "numbers that add up to 0" };
+/** Positive numbers as softplus of the real line: softplus(u) grows like u, where exp(u) explodes. */
+export const positiveBySoftplus: Support = { ...positive, by: "softplus" };
+/** The simplex by isometric log ratios (Egozcue et al. 2003): symmetric in its elements, where stick-breaking is not. */
+export const simplexByLogRatio: Support = { ...simplex, by: "logRatio" };
+
+const matrix = (kind: Support["kind"], expected: string, low = -INF, high = INF): Support => ({
+  kind,
+  low,
+  high,
+  expected,
+});
+/** Cholesky factors [K, K] of correlation matrices. */
+export const choleskyCorrelation = matrix("choleskyCorrelation", "a Cholesky factor of a correlation matrix", -1, 1);
+/** Cholesky factors [K, K] of covariance matrices: lower triangular with a positive diagonal. */
+export const choleskyCovariance = matrix("choleskyCovariance", "a Cholesky factor of a covariance matrix");
+/** Correlation matrices [K, K]. */
+export const correlation = matrix("correlation", "a correlation matrix", -1, 1);
+/** Covariance matrices [K, K]. */
+export const covariance = matrix("covariance", "a covariance matrix");
+
+/**
+ * Any number, as offset + multiplier × an unconstrained one (Stan's offset and multiplier): a prior normal(m, s) with
+ * `support: affine(m, s)` is the same prior in its non-centred form. The multiplier must be positive.
+ */
+export function affine(offset: Value, multiplier: Value): Support {
+  return {
+    ...real,
+    kind: "affine",
+    offset: nodeOf(offset, "affine(offset, multiplier): offset"),
+    multiplier: checkPositive(
+      "affine(offset, multiplier): multiplier",
+      nodeOf(multiplier, "affine(offset, multiplier): multiplier"),
+    ),
+  };
+}
+
+function checkPositive(label: string, node: Node): Node {
+  const low = node.values ? node.values.reduce((a, b) => Math.min(a, b)) : bounds(node)[0];
+  if (!(node.values ? low > 0 : low >= 0))
+    throw rangeError(label, "a positive number", node.values ? low : `a value that can be as low as ${show(low)}`);
+  return node;
+}
 
 /** Integers from 0 up to `high`. */
 export const integersTo = (high: number): Support => ({
@@ -97,73 +169,38 @@ export function checkValues(label: string, values: Float64Array, support: Suppor
       for (let k = 0; k < width; k++) sum += values[r + k]!;
       if (!(Math.abs(sum - 1) < 1e-8)) throw rangeError(`${label}[${r / width}]`, support.expected, sum);
     }
+  const sums: Partial<Record<Support["kind"], (v: number) => number>> = { zeroSum: (v) => v, unitVector: (v) => v * v };
+  const part = sums[kind];
+  for (let r = 0; part && r < values.length; r += width) {
+    let sum = kind === "unitVector" ? -1 : 0;
+    for (let k = 0; k < width; k++) sum += part(values[r + k]!);
+    if (!(Math.abs(sum) < 1e-8)) throw new RangeError(`${label}[${r / width}]: expected ${support.expected}`);
+  }
+  if (kind === "choleskyCorrelation" || kind === "choleskyCovariance") {
+    const n = Math.sqrt(width);
+    for (let i = 0; i < values.length; i++) {
+      const [row, column] = [Math.floor((i % width) / n), i % n];
+      if (row === column ? !(values[i]! > 0) : row < column && values[i] !== 0)
+        throw rangeError(
+          `${label}[${row}, ${column}]`,
+          `${row === column ? "a positive number" : "0"}, as in ${support.expected}`,
+          values[i],
+        );
+    }
+    for (let r = 0; kind === "choleskyCorrelation" && r < values.length; r += n)
+      if (!(Math.abs(values.subarray(r, r + n).reduce((a, v) => a + v * v, -1)) < 1e-8))
+        throw new RangeError(`${label}: expected ${support.expected}, whose rows have length 1`);
+  }
+  if (kind === "correlation" || kind === "covariance") {
+    const n = Math.sqrt(width);
+    for (let i = 0; i < values.length; i++) {
+      const [row, column] = [Math.floor((i % width) / n), i % n];
+      const across = values[i - (i % width) + column * n + row]!;
+      if (!(Math.abs(values[i]! - across) <= 1e-8 * (1 + Math.abs(across))) || (row === column && !(values[i]! > 0)))
+        throw rangeError(`${label}[${row}, ${column}]`, `an element of ${support.expected}`, values[i]);
+    }
+  }
   if (kind === "ordered" || kind === "positiveOrdered")
     for (let i = 1; i < values.length; i++)
       if (i % width && !(values[i]! > values[i - 1]!)) throw rangeError(place(i), support.expected, values[i]);
 }
-
-/** A constrained value as a function of unconstrained coordinates, and the log Jacobian of that function. */
-export interface Constrained {
-  readonly value: Node;
-  /** Terms whose sum over rows and events is log |det Jacobian|. */
-  readonly logJacobian: readonly Node[];
-}
-
-/** Shape of the unconstrained coordinates for a value of `shape`. */
-export function unconstrainedShape(support: Support, shape: readonly number[]): readonly number[] {
-  if (support.kind !== "simplex") return shape;
-  const k = integer("simplex: length", shape[shape.length - 1], 2);
-  return [...shape.slice(0, -1), k - 1];
-}
-
-/** From unconstrained coordinates `u` to the support. */
-export function constrainTo(support: Support, u: Node): Constrained {
-  const { low, high } = support;
-  switch (support.kind) {
-    case "real":
-    case "vector":
-      return { value: u, logJacobian: [] };
-    case "interval": {
-      if (high === INF) return { value: g.add(g.exp(u), low), logJacobian: [u] };
-      if (low === -INF) return { value: g.sub(high, g.exp(u)), logJacobian: [u] };
-      const wide = g.log(constant(high - low));
-      return {
-        value: g.add(low, g.mul(high - low, g.sigmoid(u))),
-        logJacobian: [g.add(wide, g.sub(u, g.mul(2, g.softplus(u))))],
-      };
-    }
-    case "ordered": {
-      const n = eventSize(u.shape);
-      if (n === 1) return { value: u, logJacobian: [] };
-      const steps = slice(u, 1, [n - 1]);
-      return { value: cumulativeSum(concat([slice(u, 0, [1]), g.exp(steps)])), logJacobian: [steps] };
-    }
-    case "positiveOrdered":
-      return { value: cumulativeSum(g.exp(u)), logJacobian: [u] };
-    case "simplex": {
-      const n = eventSize(u.shape);
-      // Stick-breaking in logs: x_k = sigmoid(v_k) × what is left, left_{k+1} = left_k × sigmoid(−v_k).
-      const remaining = data(
-        Float64Array.from({ length: n }, (_, k) => n - k),
-        null,
-        [n],
-      );
-      const v = g.sub(u, g.log(remaining));
-      const keep = g.logSigmoid(g.neg(v));
-      const after = cumulativeSum(keep);
-      // None of the logs is above 0: bounds.ts sees that the elements are probabilities.
-      const before = n === 1 ? constant(0) : concat([constant(0), slice(after, 0, [n - 1])]);
-      const parts = g.add(g.logSigmoid(v), before);
-      return {
-        value: g.exp(concat([parts, slice(after, n - 1, [1])])),
-        logJacobian: [g.add(parts, keep)],
-      };
-    }
-    case "integers":
-      throw new TypeError("a discrete latent has no gradient: sum it out, with mixture(...)");
-  }
-}
-
-/** The total log Jacobian as one scalar per row. */
-export const totalJacobian = (c: Constrained): Node | null =>
-  c.logJacobian.length ? c.logJacobian.map(sumEvent).reduce((a, b) => g.add(a, b)) : null;

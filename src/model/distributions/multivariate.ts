@@ -5,10 +5,11 @@ import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
 import { logProb } from "../../compile/density.js";
 import { concat, type Node, slice, softmax, sumEvent } from "../../compile/node.js";
-import { type Distribution, family, kinds } from "../distribution.js";
+import { integer } from "../../errors.js";
+import { type Distribution, type Family, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { fillSamples, type Generator, part } from "../sampler.js";
-import { countVector, integersTo, realVector, simplex } from "../support.js";
+import { choleskyCorrelation, choleskyCovariance, countVector, integersTo, realVector, simplex } from "../support.js";
 import * as f from "./formulas.js";
 import { digamma, LOG_2PI, lgamma, log } from "./scalar.js";
 
@@ -35,7 +36,10 @@ function probabilities(label: string, node: Node, least: number): void {
 /** A matrix that fits the vector, a Cholesky factor where `what` says so. */
 function factor(label: string, name: string, loc: Node, matrix: Node): void {
   vector(`${label}: loc`, loc);
-  const k = loc.shape[0]!;
+  square(label, name, matrix, loc.shape[0]!);
+}
+
+function square(label: string, name: string, matrix: Node, k: number): void {
   if (matrix.shape.length !== 2 || matrix.shape.some((d) => d !== k))
     throw new RangeError(`${label}: ${name}: expected shape [${k}, ${k}], got [${matrix.shape.join(", ")}]`);
   const { values } = matrix;
@@ -247,6 +251,64 @@ const make = {
       entropy: (loc, tril) => 0.5 * loc.length * (1 + LOG_2PI) - logDiagonal(tril),
     },
   }),
+  multivariateNormalLowRank: family({
+    name: "multivariateNormalLowRank",
+    rule: rules.multivariateNormalLowRank,
+    parameters: { loc: number, factor: number, diagonal: above0 },
+    support: realVector,
+    eventShape: ([loc]) => loc!.shape,
+    validate: (label, [loc, w, diagonal]) => {
+      vector(`${label}: loc`, loc!);
+      const k = loc!.shape[0]!;
+      if (w!.shape.length !== 2 || w!.shape[0] !== k)
+        throw new RangeError(`${label}: factor: expected shape [${k}, rank], got [${w!.shape.join(", ")}]`);
+      if (diagonal!.shape.length !== 1 || diagonal!.shape[0] !== k)
+        throw new RangeError(`${label}: diagonal: expected shape [${k}], got [${diagonal!.shape.join(", ")}]`);
+    },
+    draw: (n, out, generator, [loc, w, diagonal]) => {
+      const k = loc!.length;
+      const rank = w!.length / k;
+      normals(out, generator);
+      const common = new Float64Array(n * rank);
+      normals(common, part(generator, 1));
+      for (let i = 0; i < out.length; i++) {
+        const [row, at] = [Math.floor(i / k), i % k];
+        let x = loc![at]! + Math.sqrt(diagonal![at]!) * out[i]!;
+        for (let r = 0; r < rank; r++) x += w![at * rank + r]! * common[row * rank + r]!;
+        out[i] = x;
+      }
+    },
+    moments: {
+      mean: (loc) => loc.slice(),
+      variance: (loc, w, diagonal) => {
+        const rank = w.length / loc.length;
+        return diagonal.map((d, i) => {
+          let x = d;
+          for (let r = 0; r < rank; r++) x += w[i * rank + r]! ** 2;
+          return x;
+        });
+      },
+    },
+  }),
+  wishartCholesky: family({
+    name: "wishartCholesky",
+    rule: rules.wishartCholesky,
+    parameters: { df: above0, scaleTril: number },
+    support: choleskyCovariance,
+    eventShape: ([, tril]) => tril!.shape,
+    validate: (label, [df, tril]) => {
+      scalar(`${label}: df`, df!);
+      square(label, "scaleTril", tril!, tril!.shape[0] ?? 1);
+      const k = tril!.shape[0]!;
+      if (df!.values && !(df!.values[0]! > k - 1))
+        throw new RangeError(`${label}: df: expected a number above ${k - 1}, got ${df!.values[0]}`);
+    },
+    draw: (_n, out, generator, [df, tril]) => {
+      const k = Math.sqrt(tril!.length);
+      fillSamples(Sampler.Wishart, [df!, tril!], out, generator, k);
+      factorise(out, k);
+    },
+  }),
   multivariateStudentT: family({
     name: "multivariateStudentT",
     rule: rules.multivariateStudentT,
@@ -291,6 +353,31 @@ const make = {
   }),
 };
 
+const lkjFamilies = new Map<number, Family>();
+
+/** A Cholesky factor of correlations has its size from the constructor: nothing in its parameter tells it. */
+const lkj = (size: number): Family =>
+  family({
+    name: "lkjCholesky",
+    rule: rules.lkjCholesky,
+    parameters: { concentration: above0 },
+    support: choleskyCorrelation,
+    eventShape: () => [size, size],
+    validate: (label, [eta]) => scalar(`${label}: concentration`, eta!),
+    draw: (_n, out, generator, [eta]) => fillSamples(Sampler.LkjCholesky, [eta!], out, generator, size),
+  });
+
+/** The Cholesky factor of each symmetric positive matrix [k × k], in place. */
+function factorise(matrices: Float64Array, k: number): void {
+  for (let at = 0; at < matrices.length; at += k * k)
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j < k; j++) {
+        let x = matrices[at + i * k + j]!;
+        for (let r = 0; r < Math.min(i, j); r++) x -= matrices[at + i * k + r]! * matrices[at + j * k + r]!;
+        matrices[at + i * k + j] = j > i ? 0 : i === j ? Math.sqrt(x) : x / matrices[at + j * k + j]!;
+      }
+}
+
 /** Dirichlet over simplexes, with a vector of concentrations. */
 export const dirichlet = (concentration: Value): Distribution => make.dirichlet(concentration);
 /** An integer in 0..K−1 with the given probabilities [K]. */
@@ -309,6 +396,23 @@ export const multivariateNormal = (loc: Value, scaleTril: Value): Distribution =
 /** Normal vector with mean `loc` [K] and precision C·Cᵀ, C = `precisionTril` [K × K], lower triangular. */
 export const multivariateNormalPrecision = (loc: Value, precisionTril: Value): Distribution =>
   make.multivariateNormalPrecision(loc, precisionTril);
+/**
+ * Normal vector with mean `loc` [K] and covariance diag(diagonal) + factor·factorᵀ: `factor` [K × R], `diagonal` [K] variances.
+ */
+export const multivariateNormalLowRank = (loc: Value, factor: Value, diagonal: Value): Distribution =>
+  make.multivariateNormalLowRank(loc, factor, diagonal);
+/**
+ * The Cholesky factor [size × size] of a correlation matrix whose density is proportional to det^(concentration − 1): 1 is uniform, above 1
+ * leans to independence.
+ */
+export const lkjCholesky = (size: number, concentration: Value): Distribution => {
+  integer("lkjCholesky(size, concentration): size", size, 2, 256);
+  const known = lkjFamilies.get(size) ?? lkj(size);
+  lkjFamilies.set(size, known);
+  return known(concentration);
+};
+/** The Cholesky factor of a Wishart matrix with `df` > K − 1 degrees of freedom and scale matrix L·Lᵀ, L = `scaleTril` [K × K]. */
+export const wishartCholesky = (df: Value, scaleTril: Value): Distribution => make.wishartCholesky(df, scaleTril);
 /** Student's t vector with `df` degrees of freedom, location [K] and scale matrix L·Lᵀ, L = `scaleTril`. */
 export const multivariateStudentT = (df: Value, loc: Value, scaleTril: Value): Distribution =>
   make.multivariateStudentT(df, loc, scaleTril);
