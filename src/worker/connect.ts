@@ -9,9 +9,9 @@ import { buffersOf, type Fitted, isReply, protocol, type RemoteOptions, type Req
 
 /** What `connect` needs of a worker; a Web Worker, a thread of Node and a MessagePort have it. */
 export interface WorkerLike {
-  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
-  addEventListener?(type: string, listener: (event: never) => void): void;
-  on?(type: string, listener: (data: never) => void): unknown;
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  addEventListener?(type: string, listener: (event: object) => void): void;
+  on?(type: string, listener: (data: unknown) => void): unknown;
   terminate?(): unknown;
   close?(): void;
   start?(): void;
@@ -118,7 +118,7 @@ export function connect(worker: WorkerLike): FitWorker {
     worker.on("error", failed);
     worker.on("exit", () => end(new Error("the worker has ended")));
   } else {
-    worker.addEventListener?.("message", (event: { readonly data: unknown }) => listen(event.data));
+    worker.addEventListener?.("message", (event) => listen("data" in event && event.data));
     worker.addEventListener?.("messageerror", failed);
     worker.addEventListener?.("error", failed);
   }
@@ -138,8 +138,7 @@ export function connect(worker: WorkerLike): FitWorker {
         return Promise.reject(typeError("options.onProgress", "a function", onProgress));
       if (ended) return Promise.reject(ended);
       const id = count++;
-      const send = (request: Request, transfer: readonly ArrayBuffer[] = []): void =>
-        worker.postMessage(request, transfer);
+      const send = (request: Request, transfer: ArrayBuffer[] = []): void => worker.postMessage(request, transfer);
       return new Promise<RemoteFit>((resolve, reject) => {
         const remote: RemoteOptions = rest;
         const plain = clonable(data);

@@ -12,8 +12,8 @@ export type Served = Readonly<Record<string, Model<never> | Target>>;
 
 /** A place that messages come to: a Web Worker's global scope, `parentPort` of a thread, or a MessagePort. */
 export interface ServerPort {
-  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
-  addEventListener?(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  addEventListener?(type: "message", listener: (event: object) => void): void;
   on?(type: "message", listener: (data: unknown) => void): unknown;
   start?(): void;
 }
@@ -121,6 +121,6 @@ export function serve(models: Served, port: ServerPort = ownPort()): void {
     });
   };
   if (port.on) port.on("message", listen);
-  else port.addEventListener?.("message", (event) => listen(event.data));
+  else port.addEventListener?.("message", (event) => listen("data" in event && event.data));
   port.start?.();
 }
