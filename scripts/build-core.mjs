@@ -1,6 +1,6 @@
 // Compiles assembly/ with asc into build/*.wasm (debug, release, relaxed) and writes the release build, as text, into
 // src/core/generated/core.ts, so that the package imports anywhere without a bundler's help. Does nothing when up to date.
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "assemblyscript/asc";
@@ -28,11 +28,13 @@ const source = Math.max(newest("assembly"), mtime("asconfig.json"), mtime("scrip
 mkdirSync("build", { recursive: true });
 for (const [target, file] of Object.entries(targets)) {
   if ((only.length && !only.includes(target)) || mtime(file) > source) continue;
+  const started = new Date();
   const { error, stderr } = await main(["--target", target]);
   if (error) {
     process.stderr.write(stderr.toString());
     process.exit(1);
   }
+  utimesSync(file, started, started); // an edit made during the build is newer than the build
 }
 if (mtime(generated) <= Math.max(mtime(targets.release), mtime("scripts/inline-core.mjs")))
   inlineCore(targets.release, generated);
