@@ -1,216 +1,176 @@
-// `node --import tsx bench/functions.ts [name ...]`: ns per element of every elementary function, in a cache's worth of data and in
-// a million elements, on the baseline and the relaxed build, beside the obvious loop over the host's Math in the same process
-// (functions that Math does not have stand alone). The results are held together first, to the error stated with each function.
+// `npm run bench:functions`: ns per element of every function and sampler of the core, in a cache's worth of data and in a million
+// elements, beside Math or the fastest implementation that npm has. Results are held together first: functions to an error
+// that is stated with each, samples by their mean and variance. Both sides are timed in alternation (interleave.ts).
 
-import { Op } from "../assembly/opcodes.js";
-import { type BuildName, openBuild } from "../test/accuracy/builds.js";
-import { mulberry32 } from "./data.js";
-import { compare, type Side, warmUp } from "./interleave.js";
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { CoreExports } from "../src/core/load.js";
+import { openCore } from "../test/random-support.js";
+import { functions } from "./function-list.js";
+import { type Comparison, compare, warmUp } from "./interleave.js";
+import type { Case, Entry, Piece, Rival } from "./rival.js";
+import { samplers } from "./samplers.js";
 
-type Loop = (x: Float64Array, y: Float64Array, z: Float64Array) => void;
+const usage = `npm run bench:functions -- [options] [name ...]
+  --build NAME    release (default) or relaxed
+  --quick         fewer cycles
+  --write         write docs/function-benchmarks.md, for a whole run of the release build
+`;
 
-interface Timed {
-  readonly name: string;
-  readonly op: Op;
-  /** Arguments are uniform within the range; a second argument within the second range. */
-  readonly range: readonly [number, number];
-  readonly second?: readonly [number, number];
-  /** The loop of plain JavaScript, y[i] = f(x[i], z[i]). */
-  readonly plain?: Loop;
-  /** How far apart the two may be, relative to the larger of 1e-300 and the value. */
-  readonly agreement?: number;
+const { values: options, positionals: wanted } = parseArgs({
+  options: {
+    build: { type: "string", default: "release" },
+    quick: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+  allowPositionals: true,
+});
+
+const sizes = [1_000, 1_000_000] as const;
+/** Seconds that a timed call lasts: what takes longer walks through its arrays in pieces, of a thousand elements at least. */
+const LONGEST = 0.003;
+
+/** What was measured of an entry at one size. */
+type Measured = Pick<Comparison, "engine"> & Partial<Comparison>;
+
+/** The seconds that a call of `piece` on `count` elements takes, roughly. */
+const cost = (piece: Piece, count: number): number => warmUp(() => piece(0, count), 0.02) / count;
+
+/** Repeated calls that walk through n elements, `count` at a time. */
+function walk(piece: Piece, n: number, count: number): () => void {
+  let from = 0;
+  return () => {
+    piece(from, from + count);
+    from += count;
+    if (from + count > n) from = 0;
+  };
 }
 
-/** A few ULP: V8's Math is within one, and the formulas below add roundings of their own. */
-const close = 1e-15;
-
-const functions: readonly Timed[] = [
-  {
-    name: "exp",
-    op: Op.Exp,
-    range: [-20, 20],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.exp(x[i]!);
-    },
-  },
-  {
-    name: "log",
-    op: Op.Log,
-    range: [0.001, 100],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.log(x[i]!);
-    },
-  },
-  {
-    name: "log1p",
-    op: Op.Log1p,
-    range: [-0.9, 10],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.log1p(x[i]!);
-    },
-  },
-  {
-    name: "expm1",
-    op: Op.Expm1,
-    range: [-5, 5],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.expm1(x[i]!);
-    },
-  },
-  {
-    name: "sigmoid",
-    op: Op.Sigmoid,
-    range: [-10, 10],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = 1 / (1 + Math.exp(-x[i]!));
-    },
-  },
-  {
-    name: "softplus",
-    op: Op.Softplus,
-    range: [-10, 10],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i]!, 0) + Math.log1p(Math.exp(-Math.abs(x[i]!)));
-    },
-  },
-  {
-    name: "logSigmoid",
-    op: Op.LogSigmoid,
-    range: [-10, 10],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.min(x[i]!, 0) - Math.log1p(Math.exp(-Math.abs(x[i]!)));
-    },
-  },
-  {
-    name: "tanh",
-    op: Op.Tanh,
-    range: [-5, 5],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.tanh(x[i]!);
-    },
-  },
-  {
-    name: "sin",
-    op: Op.Sin,
-    range: [-30, 30],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.sin(x[i]!);
-    },
-  },
-  {
-    name: "cos",
-    op: Op.Cos,
-    range: [-30, 30],
-    agreement: close,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.cos(x[i]!);
-    },
-  },
-  {
-    name: "sqrt",
-    op: Op.Sqrt,
-    range: [0, 10],
-    agreement: 0,
-    plain: (x, y) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.sqrt(x[i]!);
-    },
-  },
-  {
-    name: "pow",
-    op: Op.Pow,
-    range: [0.1, 10],
-    second: [-5, 5],
-    agreement: close,
-    plain: (x, y, z) => {
-      for (let i = 0; i < x.length; i++) y[i] = x[i]! ** z[i]!;
-    },
-  },
-  {
-    name: "logAddExp",
-    op: Op.LogAddExp,
-    range: [0, 10],
-    second: [0, 10],
-    agreement: close,
-    plain: (x, y, z) => {
-      for (let i = 0; i < x.length; i++) y[i] = Math.max(x[i]!, z[i]!) + Math.log1p(Math.exp(-Math.abs(x[i]! - z[i]!)));
-    },
-  },
-  { name: "erf", op: Op.Erf, range: [-3, 3] },
-  { name: "erfc", op: Op.Erfc, range: [-3, 10] },
-  { name: "erfcx", op: Op.Erfcx, range: [-1, 20] },
-  { name: "ndtr", op: Op.Ndtr, range: [-5, 5] },
-  { name: "logNdtr", op: Op.LogNdtr, range: [-10, 5] },
-  { name: "ndtri", op: Op.Ndtri, range: [0.001, 0.999] },
-  { name: "lgamma", op: Op.Lgamma, range: [0.1, 30] },
-  { name: "digamma", op: Op.Digamma, range: [0.1, 30] },
-  { name: "trigamma", op: Op.Trigamma, range: [0.1, 30] },
-  { name: "lbeta", op: Op.Lbeta, range: [0.1, 30], second: [0.1, 30] },
-];
-
-/** A call of the kernel on its own copy of the arguments, and its output. */
-function kernel(build: BuildName, f: Timed, inputs: readonly Float64Array[]): { side: Side; out: Float64Array } {
-  const { core } = openBuild(build);
-  const n = inputs[0]!.length;
-  const operands = f.second ? inputs : inputs.slice(0, 1);
-  const pointers = Array.from({ length: operands.length + 1 }, () => core.allocate((n + (n & 1)) * 8));
-  const words = core.allocate(16);
-  new Uint32Array(core.memory.buffer, words, pointers.length).set(pointers);
-  operands.forEach((values, i) => {
-    new Float64Array(core.memory.buffer, pointers[i]!, n).set(values);
-  });
-  const run = (): void => core.run(f.op, 1, n, words);
-  run();
-  return { side: { run, count: n }, out: new Float64Array(core.memory.buffer, pointers.at(-1)!, n).slice() };
-}
-
-function agree(f: Timed, build: BuildName, got: Float64Array, want: Float64Array): void {
-  for (let i = 0; i < want.length; i++)
-    if (!(Math.abs(got[i]! - want[i]!) <= f.agreement! * Math.max(1e-300, Math.abs(want[i]!))))
-      throw new Error(`${f.name}, ${build}: element ${i}: expected ${want[i]} within ${f.agreement}, got ${got[i]}`);
-}
-
-function uniform(n: number, [low, high]: readonly [number, number], seed: number): Float64Array {
-  const next = mulberry32(seed);
-  return Float64Array.from({ length: n }, () => low + (high - low) * next());
-}
-
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !functions.some((f) => f.name === name));
-if (unknown.length > 0)
-  throw new RangeError(`names: expected ${functions.map((f) => f.name).join(", ")}, got ${unknown}`);
-const ns = (seconds: number): string => (seconds * 1e9).toFixed(2).padStart(7);
-console.log("function    elements     Math  release  ratio  relaxed  ratio   (ns per element)");
-for (const f of functions) {
-  if (wanted.length > 0 && !wanted.includes(f.name)) continue;
-  for (const n of [1_000, 1_000_000]) {
-    const x = uniform(n, f.range, 1);
-    const z = uniform(n, f.second ?? [0, 1], 2);
-    const y = new Float64Array(n);
-    const cells: string[] = [];
-    for (const build of ["release", "relaxed"] as const) {
-      const { side, out } = kernel(build, f, [x, z]);
-      if (f.plain) {
-        const plain = f.plain;
-        const run = (): void => plain(x, y, z);
-        run();
-        agree(f, build, out, y);
-        const c = compare({ run, count: n }, side, true);
-        if (build === "release") cells.push(ns(c.plain));
-        cells.push(ns(c.engine), c.ratio.toFixed(2).padStart(6));
-      } else {
-        if (build === "release") cells.push("      –");
-        cells.push(ns(warmUp(side.run, 0.5) / n), "     –");
-      }
-    }
-    console.log(f.name.padEnd(11), String(n).padStart(8), ...cells.map((c) => ` ${c}`));
+function measure(one: Case, n: number, rival: Rival | undefined): Measured {
+  const plain = rival && one.plain(rival);
+  const slowest = Math.max(cost(one.engine, 1_000), plain ? cost(plain, 1_000) : 0);
+  // Thousands divide a million, and keep pieces aligned.
+  const count = Math.min(n, 1_000 * Math.max(1, Math.floor(LONGEST / slowest / 1_000)));
+  const engine = { run: walk(one.engine, n, count), count };
+  if (!plain) {
+    const times = Array.from({ length: 5 }, () => warmUp(engine.run, 0.05) / count).sort((a, b) => a - b);
+    return { engine: times[2]! };
   }
+  return compare({ run: walk(plain, n, count), count }, engine, { rounds: options.quick ? 3 : 7, warm: 0.1 });
 }
+
+/** The fastest of the rivals. */
+function fastest(one: Case, rivals: readonly Rival[]): Rival | undefined {
+  const timed = rivals.map((rival) => ({ rival, seconds: cost(one.plain(rival), 1_000) }));
+  return timed.sort((a, b) => a.seconds - b.seconds)[0]?.rival;
+}
+
+const ns = (seconds: number | undefined): string => {
+  if (seconds === undefined) return "–";
+  const value = seconds * 1e9;
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+};
+
+const ratio = ({ ratio, low, high }: Measured): string =>
+  ratio === undefined ? "–" : `${ratio.toFixed(2)} (${low!.toFixed(2)}–${high!.toFixed(2)})`;
+
+function row(core: CoreExports, entry: Entry): string[] {
+  let rival: Rival | undefined;
+  let checked = "–";
+  const [small, large] = sizes.map((n) => {
+    const one = entry.open(core, n);
+    try {
+      if (n === sizes[0]) rival = fastest(one, entry.rivals);
+      else checked = one.check(rival);
+      return measure(one, n, rival);
+    } finally {
+      one.close();
+    }
+  }) as [Measured, Measured];
+  return [
+    entry.name,
+    entry.setting,
+    ns(small.engine),
+    ns(large.engine),
+    rival?.name ?? "none",
+    ns(small.plain),
+    ns(large.plain),
+    ratio(small),
+    ratio(large),
+    checked,
+  ];
+}
+
+const headings = [
+  "arguments",
+  "ours, 1e3",
+  "ours, 1e6",
+  "rival",
+  "its, 1e3",
+  "its, 1e6",
+  "ratio, 1e3",
+  "ratio, 1e6",
+  "apart",
+];
+const numeric = new Set([2, 3, 5, 6, 7, 8]);
+
+/** A table that reads as text and as Markdown. */
+function table(first: string, rows: readonly string[][]): string {
+  const lines = [[first, ...headings], ...rows];
+  const widths = lines[0]!.map((_, k) => Math.max(...lines.map((line) => line[k]!.length)));
+  const text = lines.map(
+    (line) =>
+      `| ${line.map((cell, k) => (numeric.has(k) ? cell.padStart(widths[k]!) : cell.padEnd(widths[k]!))).join(" | ")} |`,
+  );
+  const rule = `| ${widths.map((w, k) => (numeric.has(k) ? `${"-".repeat(w - 1)}:` : "-".repeat(w))).join(" | ")} |`;
+  return [text[0]!, rule, ...text.slice(1)].join("\n");
+}
+
+const legend = `Times in ns per element. ours: one thread, the ${options.build} build, whole arrays in the core's memory; rival: the fastest
+of Math, @stdlib, d3-random and bessel (where they have it; none: nothing on npm does), in a loop over a Float64Array that V8 specialises for it;
+ratio: its time over ours, median (quartiles) over alternating cycles. apart, for functions: the largest difference
+found among 10,000 elements, relative to the value (near a root: absolute), and the bound it was held to. For samplers: how many
+standard errors the means and variances of 100,000 samples of either side were at most from those of the distribution; the
+rival is bound to constant parameters, ours reads parameters of each element. The arrays of a million elements are walked through
+in calls of about ${LONGEST * 1e3} ms.`;
+
+function main(): void {
+  if (options.help) {
+    console.log(usage);
+    return;
+  }
+  const { build } = options;
+  if (build !== "release" && build !== "relaxed")
+    throw new RangeError(`--build: expected release or relaxed, got "${build}"`);
+  if (options.write && (build !== "release" || options.quick || wanted.length > 0))
+    throw new RangeError("--write: expected a whole run of the release build, got a part of it");
+  const all = [...functions, ...samplers];
+  const unknown = wanted.find((name) => !all.some((entry) => entry.name === name));
+  if (unknown !== undefined)
+    throw new RangeError(`names: expected some of ${all.map((entry) => entry.name).join(", ")}, got "${unknown}"`);
+  const core = openCore(build);
+  const tables: string[] = [];
+  for (const [first, entries] of [
+    ["function", functions],
+    ["sampler", samplers],
+  ] as const) {
+    const chosen = entries.filter((entry) => wanted.length === 0 || wanted.includes(entry.name));
+    if (chosen.length > 0)
+      tables.push(
+        table(
+          first,
+          chosen.map((entry) => row(core, entry)),
+        ),
+      );
+  }
+  const text = `${tables.join("\n\n")}\n\n${legend}\n`;
+  console.log(text);
+  if (!options.write) return;
+  const heading = `# Speed of functions and samplers\n\nWritten by \`npm run bench:functions -- --write\` on ${cpus()[0]?.model.trim() ?? "an unknown processor"}, Node ${process.version}.\n`;
+  writeFileSync(fileURLToPath(new URL("../docs/function-benchmarks.md", import.meta.url)), `${heading}\n${text}`);
+}
+
+main();

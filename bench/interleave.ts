@@ -49,9 +49,16 @@ export function warmUp(run: () => void, seconds: number): number {
   return best * 1e-3;
 }
 
-export function compare(plain: Side, engine: Side, quick: boolean): Comparison {
-  const rounds = quick ? 5 : 15;
-  for (const side of [plain, engine]) warmUp(side.run, quick ? 0.3 : 0.6);
+/** Alternating cycles, and the seconds that each side runs before them. */
+export interface Effort {
+  readonly rounds: number;
+  readonly warm: number;
+}
+
+export function compare(plain: Side, engine: Side, effort: boolean | Effort): Comparison {
+  const { rounds, warm } =
+    typeof effort === "object" ? effort : effort ? { rounds: 5, warm: 0.3 } : { rounds: 15, warm: 0.6 };
+  for (const side of [plain, engine]) warmUp(side.run, warm);
   const options = { minTime: 0.0004, maxTime: 0.05, minSamples: 5 };
   const sides = [plain, engine].map((side) => ({ side, benchmark: new Benchmark(side.run, options), times: [0] }));
   for (const s of sides) s.times.length = 0;
