@@ -10,15 +10,17 @@ import { adviStreams, regressionLimit, type Session } from "./session.js";
 
 /** An answer is at the optimum of its family when no location wants to move by more, no scale to change by more. */
 export const tolerance = 0.05;
+/** What is allowed where natural gradients do not get there, and every answer is an average over noise. */
+const noisy = 0.08;
 /** The standard errors within which that should be known. */
 const certainty = 0.015;
 const most = 2048;
 
 /** Whether the assessment says "at the optimum". */
-export function atOptimum(a: Assessment): boolean {
+export function atOptimum(a: Assessment, allowed = tolerance): boolean {
   return (
-    a.location <= tolerance + 2 * Math.min(a.locationError, 0.5 * tolerance) &&
-    a.scale <= tolerance + 2 * Math.min(a.scaleError, 0.5 * tolerance) &&
+    a.location <= allowed + 2 * Math.min(a.locationError, 0.5 * tolerance) &&
+    a.scale <= allowed + 2 * Math.min(a.scaleError, 0.5 * tolerance) &&
     a.locationError <= tolerance &&
     a.scaleError <= tolerance
   );
@@ -75,7 +77,7 @@ export class Judge {
 
   /** The judgement of a stage of Adam, with the coordinates it suggests. */
   *verdict(q: Full): Run<Verdict> {
-    const good = yield* this.judge(q);
+    const good = (yield* this.judge(q)) || (this.last !== undefined && atOptimum(this.last, noisy));
     const r = this.#regression;
     return { good, root: r && targetRoot(q, r), gain: this.last?.gain ?? Number.POSITIVE_INFINITY };
   }

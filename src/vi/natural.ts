@@ -5,7 +5,7 @@
 // same draws; the invariant is that the ELBO of a fixed batch never falls.
 
 import { cholesky, multiplyLower } from "../linalg/cholesky.js";
-import { symmetricEigen } from "../linalg/eigen.js";
+import { type Eigen, symmetricEigen } from "../linalg/eigen.js";
 import type { Run } from "../optim/run.js";
 import type { Batch, BatchName, Full } from "./moments.js";
 import { type Assessment, assess, type Regression, regress } from "./regression.js";
@@ -47,9 +47,13 @@ function floorOf(r: Regression): number {
   return Math.min(cautious, Math.max(1e-10, 3 * noise));
 }
 
+/** What has been decomposed: several steps, a judgement and coordinates may follow from one regression. */
+const decomposed = new WeakMap<Regression, Eigen>();
+
 /** Eigenvalues of a regression's C, kept above `floor`; undefined if they cannot be had. */
-function spectrum(r: Regression, floor: number): { values: Float64Array; vectors: Float64Array } | undefined {
-  const eigen = symmetricEigen(r.c, r.b.length);
+function spectrum(r: Regression, floor: number): Eigen | undefined {
+  const eigen = decomposed.get(r) ?? symmetricEigen(r.c, r.b.length);
+  if (eigen) decomposed.set(r, eigen);
   return eigen && { values: eigen.values.map((v) => clip(v, floor)), vectors: eigen.vectors };
 }
 
@@ -195,14 +199,16 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
   return { q, batch, regression, settled };
 }
 
-/** One step of natural gradient from q and its batch, accepted only if it raises the ELBO of the batch's own draws. */
+/** One step of natural gradient from q and its batch, accepted only if it raises the ELBO of the first of the batch's own draws. */
 export function* naturalCorrection(session: Session, q: Full, batch: Batch, r: Regression): Run<Full | undefined> {
+  const name = { ...batch.name, draws: Math.min(batch.draws, Math.max(256, 4 * session.dimension)) };
+  const before = name.draws === batch.draws ? batch : yield* session.batch(q, name, "refine", false);
   for (const rho of [1, 0.3, 0.1]) {
     const step = naturalStep(q, r, rho, rho === 1 ? floorOf(r) : cautious);
-    if (!step) return undefined;
-    const next = yield* session.batch(step.q, batch.name, "refine", false);
+    if (!step || session.cancelled) return undefined;
+    const next = yield* session.batch(step.q, name, "refine", false);
     if (session.cancelled) return undefined;
-    if (next.elbo <= batch.elbo) continue;
+    if (next.elbo <= before.elbo) continue;
     session.record(next.elbo);
     return step.q;
   }

@@ -20,6 +20,12 @@ export interface Regression {
   readonly roughness: number;
 }
 
+/**
+ * The standard error of a slope is that of the residuals over the root of the number of pairs only where their size does not depend on the
+ * normal. It does: what a line leaves of a smooth function is largest far out. For a cubic the factor is 2.6, for less it is less.
+ */
+const heavy = 2;
+
 /** Regresses the gradients of a batch, which must have whole matrices, on its normals; undefined when these do not span the space. */
 export function regress(batch: Batch): Regression | undefined {
   const { mean: b, even, odd, cross, pairs } = batch;
@@ -40,8 +46,7 @@ export function regress(batch: Batch): Regression | undefined {
     solveLowerTransposed(factor, n, row);
     c.set(row, i * n);
     bError[i] = Math.sqrt(even[i]! / Math.max(1, pairs - 1) / pairs);
-    // Variance of a slope: that of the residuals over the sum of squares of its normal, about the number of pairs.
-    diagonalError[i] = Math.sqrt(residual / free / pairs);
+    diagonalError[i] = heavy * Math.sqrt(residual / free / pairs);
     const total = even[i]! + odd[i]!;
     roughness += total > 0 ? (even[i]! + residual) / total / n : 0;
   }
@@ -120,7 +125,7 @@ export function assessDiagonal(batch: Batch): Assessment {
     const c = -cross[i * step]! / gram[i * step]!;
     const residual = Math.max(0, odd[i]! - c * c * gram[i * step]!);
     const bError = Math.sqrt(even[i]! / Math.max(1, pairs - 1) / pairs);
-    const cError = Math.sqrt(residual / Math.max(1, pairs - 1) / pairs);
+    const cError = heavy * Math.sqrt(residual / Math.max(1, pairs - 1) / pairs);
     const inverse = 1 / Math.max(c, 1 / 16);
     const root = Math.sqrt(inverse);
     location = Math.max(location, Math.abs(b) * root);
