@@ -1,7 +1,7 @@
 // The entry for Cloudflare's workerd, where WebAssembly cannot be compiled from bytes: the core comes as a module that the
 // platform has compiled. Everything else is the ordinary entry.
 
-// @ts-ignore: resolved by the platform or its bundler
+// @ts-expect-error: resolved by the platform or its bundler
 import module from "../core.wasm";
 import { loadSync } from "./core/load.js";
 

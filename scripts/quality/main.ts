@@ -57,7 +57,14 @@ interface Row {
 
 /** posteriordb counts from 1. */
 const ourName = (name: string): string =>
-  name.replace(/\[([\d,]+)\]$/, (_, index: string) => `[${index.split(",").map((i) => Number(i) - 1).join(",")}]`);
+  name.replace(
+    /\[([\d,]+)\]$/,
+    (_, index: string) =>
+      `[${index
+        .split(",")
+        .map((i) => Number(i) - 1)
+        .join(",")}]`,
+  );
 
 function measure(posterior: string, algorithm: string, f: Fit, ms: number): Row {
   const rows = new Map(f.summary().rows.map((r) => [r.name, r]));
@@ -126,7 +133,13 @@ for (const name of new Set(rows.map((r) => r.posterior)))
       `| ${name} | ${algorithm} | ${of.filter((r) => r.status === "converged").length}/${of.length} | ${m((r) => r.worst).toFixed(3)} | ${m((r) => r.median).toFixed(3)} | ${m((r) => r.least).toFixed(2)}–${m((r) => r.greatest).toFixed(2)} | ${m((r) => r.khat).toFixed(2)} | ${m((r) => r.gradients)} | ${m((r) => r.ms).toFixed(0)} |`,
     );
   }
-lines.push("", "## Verdicts against the truth", "", "| algorithm | converged, right | converged, wrong | refused, right | refused, wrong | converged |", "|---|---:|---:|---:|---:|---:|");
+lines.push(
+  "",
+  "## Verdicts against the truth",
+  "",
+  "| algorithm | converged, right | converged, wrong | refused, right | refused, wrong | converged |",
+  "|---|---:|---:|---:|---:|---:|",
+);
 for (const algorithm of chosen) {
   const of = rows.filter((r) => r.algorithm === algorithm);
   const count = (converged: boolean, isWrong: boolean): number =>
@@ -136,4 +149,5 @@ for (const algorithm of chosen) {
   );
 }
 console.log(lines.slice(-chosen.length - 3).join("\n"));
-if (flags.write) writeFileSync(fileURLToPath(new URL("../../docs/quality.md", import.meta.url)), `${lines.join("\n")}\n`);
+if (flags.write)
+  writeFileSync(fileURLToPath(new URL("../../docs/quality.md", import.meta.url)), `${lines.join("\n")}\n`);

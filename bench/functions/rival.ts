@@ -2,7 +2,7 @@
 // text of its own, so that V8 specialises it (and inlines what it calls) as it does a loop written by hand: one loop that is
 // handed twenty functions would be slower than any of them. Ours and theirs cover the same elements, `from` to `to`.
 
-import type { CoreExports } from "../src/core/load.js";
+import type { CoreExports } from "../../src/core/load.js";
 
 /** Computes the elements from `from` to `to`. */
 export type Piece = (from: number, to: number) => void;

@@ -17,9 +17,9 @@ import cdf from "@stdlib/stats-base-dists-normal-cdf";
 import logcdf from "@stdlib/stats-base-dists-normal-logcdf";
 import quantile from "@stdlib/stats-base-dists-normal-quantile";
 import besselFunctions from "bessel";
-import { Op } from "../assembly/opcodes.js";
-import type { CoreExports } from "../src/core/load.js";
-import { mulberry32 } from "./data.js";
+import { Op } from "../../assembly/opcodes.js";
+import type { CoreExports } from "../../src/core/load.js";
+import { mulberry32 } from "../data.js";
 import { type Case, type Entry, loop, memoryOf, type Rival } from "./rival.js";
 
 type Range = readonly [number, number];

@@ -6,10 +6,10 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { CoreExports } from "../src/core/load.js";
-import { openCore } from "../test/random-support.js";
+import type { CoreExports } from "../../src/core/load.js";
+import { openCore } from "../../test/random-support.js";
+import { type Comparison, compare, warmUp } from "../interleave.js";
 import { functions } from "./function-list.js";
-import { type Comparison, compare, warmUp } from "./interleave.js";
 import type { Case, Entry, Piece, Rival } from "./rival.js";
 import { samplers } from "./samplers.js";
 
@@ -170,7 +170,7 @@ function main(): void {
   console.log(text);
   if (!options.write) return;
   const heading = `# Speed of functions and samplers\n\nWritten by \`npm run bench:functions -- --write\` on ${cpus()[0]?.model.trim() ?? "an unknown processor"}, Node ${process.version}.\n`;
-  writeFileSync(fileURLToPath(new URL("../docs/function-benchmarks.md", import.meta.url)), `${heading}\n${text}`);
+  writeFileSync(fileURLToPath(new URL("../../docs/function-benchmarks.md", import.meta.url)), `${heading}\n${text}`);
 }
 
 main();

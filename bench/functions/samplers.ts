@@ -24,8 +24,8 @@ import t from "@stdlib/random-base-t";
 import uniform from "@stdlib/random-base-uniform";
 import weibull from "@stdlib/random-base-weibull";
 import * as d3 from "d3-random";
-import { Sampler } from "../assembly/samplers.js";
-import type { CoreExports } from "../src/core/load.js";
+import { Sampler } from "../../assembly/samplers.js";
+import type { CoreExports } from "../../src/core/load.js";
 import { type Case, type Entry, loop, memoryOf, type Rival } from "./rival.js";
 
 interface Options {
