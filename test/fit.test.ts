@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { core } from "../src/core/load.js";
 import type { Progress } from "../src/optim/run.js";
 import type { Target } from "../src/target.js";
-import { type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
+import { type FitOptions, fitSteps, fitTarget, fitTargetSync } from "../src/vi/fit.js";
 import { gaussianCovariance } from "../src/vi/gaussian.js";
 import { gaussianTarget, logisticRegression, normalNormal, randomGaussian } from "./support/targets.js";
 
@@ -328,6 +328,23 @@ describe("cancellation", () => {
       expect(p.gradients).toBeGreaterThan(0);
     }
   });
+});
+
+test("as an async iterator a fit reports its progress, ends with the same answer, and can be left", async () => {
+  const target = logisticRegression(1000, 8, 1);
+  const options = { seed: 4, warmUp: false, maxSteps: 400 };
+  const steps = fitSteps(target, options);
+  const news: Progress[] = [];
+  let next = await steps.next();
+  for (; !next.done; next = await steps.next()) news.push(next.value);
+  expect(news.length).toBeGreaterThan(0);
+  expect(next.value.result).toEqual(fitTargetSync(target, options).result);
+  const used = core().used();
+  for await (const p of fitSteps(target, options)) {
+    expect(p.gradients).toBeGreaterThan(0);
+    break;
+  }
+  expect(core().used()).toBe(used);
 });
 
 describe("misuse is told in one voice", () => {

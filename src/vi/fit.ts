@@ -56,6 +56,9 @@ export const fitOptionNames = [
   "onProgress",
 ] as const;
 
+/** Milliseconds of work between two reports of `fitSteps`. */
+const between = 8;
+
 /** Largest dimension for which the full covariance is the default. */
 const fullRankLimit = 128;
 
@@ -185,4 +188,30 @@ export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
   checkTarget("target", target);
   const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
   return new Fit(target, finish(adviFit(target, advi), options), advi.seed, draws);
+}
+
+/**
+ * The same as an async iterator of progress: `for await (const p of steps)`, or `next()` until it is done, with the fit as its value.
+ * Leaving the loop early ends the fit and frees its memory; to keep the best state so far, abort the signal and go on to the end.
+ */
+export async function* fitSteps(target: Target, options: FitOptions = {}): AsyncGenerator<Progress, Fit, void> {
+  checkTarget("target", target);
+  const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
+  const run = adviFit(target, advi);
+  try {
+    let began = performance.now();
+    let step = run.next();
+    for (;;) {
+      if (step.done) return new Fit(target, step.value, advi.seed, draws);
+      if (performance.now() - began >= between) {
+        yield step.value;
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        began = performance.now();
+      }
+      step = run.next(options.signal?.aborted ?? false);
+    }
+  } finally {
+    // Without a result: an error, or nobody is listening any more.
+    run.return(undefined as unknown as AdviResult);
+  }
 }

@@ -83,7 +83,11 @@ export function sentence(facts: Facts): { status: Status; message: string } {
           message:
             options.stepSize !== undefined
               ? `The ELBO stalled at the fixed step size ${options.stepSize} short of its optimum (${steps}).${off} A smaller step size, or none given, goes on from there.`
-              : `The ELBO of the ${family} stopped rising after ${steps}, but its optimum could not be confirmed.${off} The posterior is far from Gaussian on the unconstrained scale: reparametrise the model.`,
+              : `The ELBO of the ${family} stopped rising after ${steps}, but its optimum could not be confirmed.${off} ${
+                  assessment && assessment.gain < 0.5
+                    ? "Noise is in the way: more draws per step or larger batches help."
+                    : "The posterior is far from Gaussian on the unconstrained scale: reparametrise the model."
+                }`,
         };
   }
   const advice =
