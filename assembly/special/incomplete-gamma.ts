@@ -1,5 +1,5 @@
 // The regularised incomplete gamma functions P and Q with their derivative in the shape a, and their inverses, in scalar f64.
-// Series for x < a, continued fraction (modified Lentz) beyond, Temme's uniform expansion where a is large and x near it
+// Series up to about x = a, continued fraction (modified Lentz) beyond, Temme's uniform expansion where a is large and x near it
 // (DLMF 8.7.1, 8.9.2, 8.12). Everything is a multiple of D = x^a e^-x/Γ(a + 1), computed without loss for large a, and the
 // derivative is carried along term by term, so that it is no difference of anything.
 
@@ -167,7 +167,7 @@ export function incompleteGamma(a: f64, x: f64): void {
     temme(a, x);
   } else {
     prefix = prefixOf(a, x);
-    if (x < Math.max(a, 1.0)) series(a, x);
+    if (x < Math.max(a + 0.5, 1.0)) series(a, x);
     else fraction(a, x);
   }
 }

@@ -42,10 +42,10 @@ export function owensT(h: f64, a: f64): f64 {
   if (h < 40.0 && b > 0.0) {
     if (b <= 1.0) t = panels(h, b);
     else {
-      const p = ndtr(-h), q = ndtr(-h * b);
+      const k = h == 0.0 ? 0.0 : h * b, p = ndtr(-h), q = ndtr(-k);
       t = 0.5 * (p * (1.0 - q) + q * (1.0 - p));
-      if (h * b < 40.0) t -= panels(h * b, 1.0 / b);
+      if (k < 40.0 && b < Infinity) t -= panels(k, 1.0 / b);
     }
   }
-  return a < 0.0 ? -t : t;
+  return copysign(t, a);
 }
