@@ -174,5 +174,3 @@ export const logAddExp = binary(Op.LogAddExp);
 export const lbeta = binary(Op.Lbeta);
 /** 1 where x < y, else 0. */
 export const less = binary(Op.Less);
-/** x·y + z. */
-export const mulAdd = (x: Operand, y: Operand, z: Operand): Node => map(Op.MulAdd, [toNode(x), toNode(y), toNode(z)]);

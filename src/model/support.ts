@@ -5,7 +5,7 @@ import type { Node } from "../compile/node.js";
 import { finiteNumber, rangeError, show } from "../errors.js";
 import { nodeOf, type Value } from "./expression.js";
 
-export { type Constrained, constrainTo, totalJacobian, unconstrainedShape } from "./transforms.js";
+export { constrainTo, totalJacobian, unconstrainedShape } from "./transforms.js";
 
 /** Where a value may lie. `low` and `high` bound each element; vectors have further structure, named by `kind`. */
 export interface Support {

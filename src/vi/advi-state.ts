@@ -6,7 +6,6 @@ import { Advi } from "../../assembly/advi-state.js";
 import { core } from "../core/load.js";
 import { f64, i32, Scope } from "../core/memory.js";
 import { Program } from "../core/program.js";
-import { log } from "../linalg/elementary.js";
 import type { Target } from "../target.js";
 import { seedWords } from "./core-normals.js";
 import { type AffineMap, type FamilyName, logDeterminantOfMap, type Parameters, strictSize } from "./families.js";
@@ -258,9 +257,4 @@ export class AdviState {
     this.program.dispose();
     this.#scope.dispose();
   }
-}
-
-/** Log scales of standard deviations. */
-export function logScales(scale: Float64Array): Float64Array {
-  return scale.map(log);
 }

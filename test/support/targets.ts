@@ -131,22 +131,6 @@ export function logisticRegression(rows: number, columns: number, seed: number):
   };
 }
 
-/** Independent Student t coordinates, normalised up to `nu`'s constant. */
-export function studentTarget(n: number, nu: number): Target {
-  return {
-    dimension: n,
-    logDensityGradient(theta, gradient) {
-      let value = 0;
-      for (let i = 0; i < n; i++) {
-        const x = theta[i]!;
-        value -= 0.5 * (nu + 1) * Math.log1p((x * x) / nu);
-        gradient[i] = (-(nu + 1) * x) / (nu + x * x);
-      }
-      return value;
-    },
-  };
-}
-
 /** A banana: x0 ~ N(0, 1), x1 | x0 ~ N(b (x0^2 - 1), 1), normalised. */
 export function banana(b = 1): Target {
   return {

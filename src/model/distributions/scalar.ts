@@ -17,12 +17,8 @@ export const log = unary("log", g.log);
 export const log1p = unary("log1p", g.log1p);
 export const sin = unary("sin", g.sin);
 export const cos = unary("cos", g.cos);
-export const sigmoid = unary("sigmoid", g.sigmoid);
-export const softplus = unary("softplus", g.softplus);
-export const erfcx = unary("erfcx", g.erfcx);
 export const ndtr = unary("ndtr", g.ndtr);
 export const logNdtr = unary("logNdtr", g.logNdtr);
-export const ndtri = unary("ndtri", g.ndtri);
 export const lgamma = unary("lgamma", g.lgamma);
 export const digamma = unary("digamma", g.digamma);
 export const trigamma = unary("trigamma", g.trigamma);
@@ -31,13 +27,8 @@ export const trigamma = unary("trigamma", g.trigamma);
 export const lbeta = (a: number, b: number): number =>
   apply("scalar lbeta", ([x, y]) => g.lbeta(x!, y!), [scalarInput(a), scalarInput(b)], 1)[0]!;
 
-/** x to the power y, x ≥ 0. */
-export const pow = (x: number, y: number): number =>
-  apply("scalar pow", ([a, b]) => g.pow(a!, b!), [scalarInput(x), scalarInput(y)], 1)[0]!;
-
 export const sqrt = Math.sqrt; // exactly rounded by the standard
 
-export const PI = Math.PI;
 export const EULER = 0.5772156649015329;
 export const LOG_2 = Math.LN2;
 export const LOG_PI = 1.1447298858494002;
