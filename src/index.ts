@@ -47,7 +47,17 @@ export {
 } from "./model/expression.js";
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
 export { mixture } from "./model/mixture.js";
-export type { Model, ModelContext, PlateHandle, PlateOptions, SampleOptions } from "./model/model.js";
+export type {
+  DrawnSite,
+  Model,
+  ModelContext,
+  PlateHandle,
+  PlateOptions,
+  SampleOptions,
+  Traced,
+  TracedModel,
+  TraceOptions,
+} from "./model/model.js";
 // Writing a model
 export { model } from "./model/model.js";
 export { type SampleGradient, sampleWithGradient } from "./model/sample-gradient.js";
@@ -75,6 +85,21 @@ export {
   zeroSum,
 } from "./model/support.js";
 export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
+// Checking
+export {
+  type FittedDraws,
+  type LogLikelihood,
+  type LogLikelihoodOptions,
+  logLikelihood,
+} from "./posterior/log-likelihood.js";
+export {
+  type PosteriorPredictiveOptions,
+  type PredictedSite,
+  Predictive,
+  type PriorPredictiveOptions,
+  posteriorPredictive,
+  priorPredictive,
+} from "./posterior/predictive.js";
 export { Posterior, Summary } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";

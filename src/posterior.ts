@@ -75,7 +75,7 @@ function wrap(text: string, width: number): string[] {
 const sizeOf = (site: Site): number => site.shape.reduce((a, b) => a * b, 1);
 
 /** Value at probability p of sorted values, between order statistics (Hyndman & Fan 1996, type 7). */
-function quantileOf(sorted: Float64Array, p: number): number {
+export function quantileOf(sorted: Float64Array, p: number): number {
   const at = p * (sorted.length - 1);
   const low = Math.floor(at);
   const a = sorted[low]!;

@@ -2,6 +2,7 @@
 // factor, how latents and data come about. Tracing it once with the data gives the graph that the compiler takes; mistakes that
 // can be seen in the graph (names, shapes, supports, plates) are errors here.
 
+import * as g from "../compile/arithmetic.js";
 import { CompiledModel, type LatentSite, type ModelGraph } from "../compile/compiled.js";
 import { evaluate } from "../compile/evaluate.js";
 import type { Term } from "../compile/gradient.js";
@@ -90,14 +91,52 @@ export interface ModelContext {
   factor(name: string, value: Value): void;
 }
 
+type Definition<Data> = (context: ModelContext, data: Data) => void;
+
 /** A model definition with its data type. */
 export interface Model<Data> {
   /** Traces the definition with data and compiles it into a Target. Call `dispose()` on the result to free its memory. */
-  compile(data: Data): CompiledModel;
+  compile(data: Data, options?: TraceOptions): TracedModel;
+  /** What the definition says with data, uncompiled. */
+  trace(data: Data, options?: TraceOptions): Traced;
 }
 
-class Trace implements ModelContext {
+/** What a value of the model is drawn from: a latent from its prior, an observed value from its likelihood. */
+export interface DrawnSite {
+  readonly name: string;
+  readonly distribution: Distribution;
+  /** The latent's value, or the data. */
+  readonly value: Node;
+  readonly plate: Plate | null;
+  /** Where a latent is held to; the distribution's support for an observed value. */
+  readonly support: Support;
+}
+
+/** A traced definition: what the compiler takes, and how latents and data come about. */
+export interface Traced extends ModelGraph {
+  readonly priors: readonly DrawnSite[];
+  readonly observed: readonly DrawnSite[];
+  /** Names of the factors. */
+  readonly factors: readonly string[];
+}
+
+/** How a definition is traced when it is not to be fitted as it stands. */
+export interface TraceOptions {
+  /** Plates are visited whole, also those that ask for subsampling. */
+  readonly whole?: boolean;
+  /** A latent's coordinates are its value, [row][event], not what a transform makes it from: to draw from the prior. */
+  readonly constrained?: boolean;
+  /** Only the plates and shapes of the data of observed sites count, their numbers do not: to predict. */
+  readonly predict?: boolean;
+  /** Numbers in place of the data of observed sites, [row][event]. */
+  readonly observed?: ReadonlyMap<string, Float64Array>;
+}
+
+class Trace implements ModelContext, Traced {
   readonly latents: LatentSite[] = [];
+  readonly priors: DrawnSite[] = [];
+  readonly observed: DrawnSite[] = [];
+  readonly factors: string[] = [];
   readonly terms: Term[] = [];
   readonly deterministics: { name: string; value: Node }[] = [];
   readonly #names = new Set<string>();
@@ -105,6 +144,8 @@ class Trace implements ModelContext {
   /** Numbers of nodes that are known to be made of this model's latents and plates. */
   readonly #known = new Set<number>();
   #dimension = 0;
+
+  constructor(private readonly options: TraceOptions = {}) {}
 
   // Bound, so that models can take them apart: ({ sample, observe }) => …
   readonly sample = (name: string, prior: Distribution, where: PlateHandle | SampleOptions = {}): Expression => {
@@ -125,11 +166,15 @@ class Trace implements ModelContext {
     const support = this.#supportOf(label, options.support, prior);
     const shape = this.#shapeOf(label, options.shape, prior, support);
     const position = this.#dimension;
-    const free = unconstrainedShape(support, shape);
+    const free = this.options.constrained ? shape : unconstrainedShape(support, shape);
     const raw = latent(position, plate, free);
     this.#dimension += (plate?.size ?? 1) * eventSize(free);
     this.#known.add(raw.id);
-    const constrained = constrainTo(support, raw);
+    // Held to the support's bounds, which changes nothing, the value still shows what its elements can be.
+    const constrained = this.options.constrained
+      ? { value: within(raw, support), logJacobian: [] }
+      : constrainTo(support, raw);
+    this.priors.push({ name, distribution: prior, value: constrained.value, plate, support });
     const jacobian = totalJacobian(constrained);
     this.latents.push({ name, raw, value: constrained.value });
     if (jacobian) this.terms.push({ site: name, value: jacobian });
@@ -168,7 +213,10 @@ class Trace implements ModelContext {
     }
     if (plate && !node.plate)
       throw new TypeError(`${label}: expected data of plate "${plate.name}", got values outside plates`);
-    likelihood.check(`${label}: data`, node.values ?? evaluate([node])[0]!);
+    const given = this.options.observed?.get(name);
+    if (given) node = dataNode(given, plate, event);
+    if (!this.options.predict) likelihood.check(`${label}: data`, node.values ?? evaluate([node])[0]!);
+    this.observed.push({ name, distribution: likelihood, value: node, plate, support: likelihood.support });
     this.terms.push({ site: name, ...likelihood.termOf(node) });
   };
 
@@ -191,7 +239,8 @@ class Trace implements ModelContext {
       const twice = labels.findIndex((x, i) => labels.indexOf(x) < i);
       throw new RangeError(`${label}: the label ${JSON.stringify(labels[twice])} is used twice`);
     }
-    const plate = new Plate(name, rows, options.subsample, labels as readonly string[] | null);
+    const batch = this.options.whole || this.options.constrained ? undefined : options.subsample;
+    const plate = new Plate(name, rows, batch, labels as readonly string[] | null);
     this.#plates.set(name, plate);
     return new PlateHandle(plate);
   };
@@ -208,6 +257,7 @@ class Trace implements ModelContext {
     const label = this.#name("factor", name);
     const node = nodeOf(value, label);
     this.#own(label, [node]);
+    this.factors.push(name);
     this.terms.push({ site: name, value: node });
   };
 
@@ -291,9 +341,15 @@ class Trace implements ModelContext {
   }
 }
 
+/** The node, whose values lie between the support's bounds, as one that is seen to. */
+function within(x: Node, { low, high }: Support): Node {
+  const above = low === Number.NEGATIVE_INFINITY ? x : g.max(x, low);
+  return high === Number.POSITIVE_INFINITY ? above : g.min(above, high);
+}
+
 /** Runs a definition once, with data: what it says as graphs, before anything is compiled. */
-export function trace<Data>(definition: (context: ModelContext, data: Data) => void, data: Data): ModelGraph {
-  const context = new Trace();
+export function trace<Data>(definition: Definition<Data>, data: Data, options?: TraceOptions): Traced {
+  const context = new Trace(options);
   const result: unknown = definition(context, data);
   if (result instanceof Promise) {
     result.catch(() => {}); // what went wrong after the first await is not what to report
@@ -302,9 +358,29 @@ export function trace<Data>(definition: (context: ModelContext, data: Data) => v
   return context;
 }
 
+/** A compiled model that can say again what it was compiled from: with other data, or to draw from it. */
+export class TracedModel extends CompiledModel {
+  readonly #definition: Definition<unknown>;
+  readonly #data: unknown;
+
+  constructor(definition: Definition<unknown>, data: unknown, options?: TraceOptions) {
+    super(trace(definition, data, options));
+    this.#definition = definition;
+    this.#data = data;
+  }
+
+  /** Traces the definition again, with the data it was compiled with or with others of their type. */
+  trace(options: TraceOptions, data: unknown = this.#data): Traced {
+    return trace(this.#definition, data, options);
+  }
+}
+
 /** A model: a function of the data. See ModelContext for the words it is written in. */
-export function model<Data = void>(definition: (context: ModelContext, data: Data) => void): Model<Data> {
+export function model<Data = void>(definition: Definition<Data>): Model<Data> {
   if (typeof definition !== "function")
     throw typeError("model(definition)", "a function (context, data) => void", definition);
-  return { compile: (data) => new CompiledModel(trace(definition, data)) };
+  return {
+    compile: (data, options) => new TracedModel(definition as Definition<unknown>, data, options),
+    trace: (data, options) => trace(definition, data, options),
+  };
 }

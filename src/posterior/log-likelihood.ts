@@ -1,0 +1,92 @@
+// The log-likelihood matrix of a fitted model: for each draw of the posterior the log density of each observation, computed in the core
+// for many draws at once. What is one observation is what the likelihood is a density of: a number of a univariate one, also
+// where a row holds an array of them; a row's whole value of a multivariate one or of `independent(…)`.
+
+import { broadcast, type Node } from "../compile/node.js";
+import { Values } from "../compile/values.js";
+import { integer, knownOptions, rangeError, typeError } from "../errors.js";
+import { type DrawnSite, TracedModel } from "../model/model.js";
+import type { Site, Target } from "../target.js";
+
+/** What predictions and checks need of a fit: its draws, and the model that it fits. */
+export interface FittedDraws {
+  readonly target: Target;
+  /** Number of draws. */
+  readonly size: number;
+  readonly sites: readonly Site[];
+  /** [draw × dimension] */
+  unconstrainedDraws(): Float64Array;
+}
+
+export interface LogLikelihoodOptions {
+  /** The observed site; not needed where the model has only one. */
+  readonly site?: string | undefined;
+  /** The first so many draws of the fit; all by default. */
+  readonly draws?: number | undefined;
+}
+
+/** Log densities of the observations of a site. */
+export interface LogLikelihood {
+  readonly site: string;
+  readonly draws: number;
+  /** Shape of the observations: a plate's size comes first; empty for a single one. */
+  readonly shape: readonly number[];
+  /** [draw × observation], row-major in the shape. */
+  readonly values: Float64Array;
+}
+
+/** The model behind a fit, or the error that there is none. */
+export function modelOf(label: string, fit: FittedDraws): TracedModel {
+  if (typeof fit !== "object" || fit === null || typeof fit.unconstrainedDraws !== "function")
+    throw typeError(label, "a fit of a model", fit);
+  if (!(fit.target instanceof TracedModel))
+    throw new TypeError(`${label}: expected a fit of a model, got one of a log density, which has no observed sites`);
+  return fit.target;
+}
+
+/** The site by its name, or the only one. */
+export function observedSite(label: string, sites: readonly DrawnSite[], name: string | undefined): DrawnSite {
+  if (!sites.length)
+    throw new TypeError(`${label}: expected a model with at least one observe(...), got one with none`);
+  const names = sites.map((s) => JSON.stringify(s.name)).join(", ");
+  if (name === undefined) {
+    if (sites.length > 1) throw new TypeError(`${label}.site: expected one of ${names}, as the model observes several`);
+    return sites[0]!;
+  }
+  if (typeof name !== "string") throw typeError(`${label}.site`, "the name of an observed site", name);
+  const site = sites.find((s) => s.name === name);
+  if (!site) throw rangeError(`${label}.site`, `one of ${names}`, name);
+  return site;
+}
+
+/** The log density of each observation as a node, [row][element]. */
+export function pointwise({ distribution, value, plate }: DrawnSite): Node {
+  const whole = distribution.eventShape.length > 0;
+  return broadcast(distribution.valueOf(value), plate, whole ? [] : value.shape);
+}
+
+/**
+ * The log density of every observation of a site under every draw of a fit: what leave-one-out and other comparisons are made
+ * from. Takes 8 × draws × observations bytes. TypeError for a fit of a plain log density, which has no observations.
+ */
+export function logLikelihood(fit: FittedDraws, options: LogLikelihoodOptions = {}): LogLikelihood {
+  const label = "logLikelihood(fit, options)";
+  knownOptions(label, options, ["site", "draws"]);
+  const model = modelOf("logLikelihood(fit)", fit);
+  const draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
+  const traced = model.trace({ whole: true });
+  const site = observedSite(label, traced.observed, options.site);
+  const node = pointwise(site);
+  const values = new Values(model.dimension, [node], draws);
+  try {
+    const thetas = fit.unconstrainedDraws().subarray(0, draws * model.dimension);
+    return {
+      site: site.name,
+      draws,
+      shape: [...(node.plate ? [node.plate.size] : []), ...node.shape],
+      values: values.evaluate(thetas)[0]!,
+    };
+  } finally {
+    values.dispose();
+  }
+}
