@@ -4,6 +4,8 @@ export { CompiledModel } from "./compile/compiled.js";
 export type { CoreSource, LoadOptions } from "./core/load.js";
 // The core
 export { load, loadSync } from "./core/load.js";
+// Checking
+export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMatrix } from "./diagnostics/loo.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
@@ -85,13 +87,13 @@ export {
   zeroSum,
 } from "./model/support.js";
 export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
-// Checking
 export {
   type FittedDraws,
   type LogLikelihood,
   type LogLikelihoodOptions,
   logLikelihood,
 } from "./posterior/log-likelihood.js";
+export { loo } from "./posterior/loo.js";
 export {
   type PosteriorPredictiveOptions,
   type PredictedSite,

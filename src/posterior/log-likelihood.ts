@@ -16,6 +16,8 @@ export interface FittedDraws {
   readonly sites: readonly Site[];
   /** [draw × dimension] */
   unconstrainedDraws(): Float64Array;
+  /** For each draw the log joint density minus the log density it was drawn from. Absent where the draws are the posterior's own. */
+  logRatios?(): Float64Array;
 }
 
 export interface LogLikelihoodOptions {

@@ -12,6 +12,7 @@ import { type Entropy, entropies } from "./advi-state.js";
 import { coreNormals } from "./core-normals.js";
 import type { FamilyName } from "./families.js";
 import { drawsFromNormals } from "./gaussian.js";
+import { logRatiosOf } from "./log-ratios.js";
 import { adviStreams } from "./session.js";
 
 export interface FitOptions {
@@ -144,6 +145,12 @@ export class Fit extends Posterior {
           return points;
         }),
     });
+  }
+
+  /** For each of the kept draws the log density of the target minus that of the approximation: what importance weighting corrects by. */
+  logRatios(): Float64Array {
+    const points = this.unconstrainedDraws();
+    return logRatiosOf(this.target, this.result.approximation!, points);
   }
 
   /** Frees the compiled model at once instead of when this object is garbage. Draws that were read before stay readable. */
