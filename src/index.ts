@@ -105,6 +105,13 @@ export {
 export { Posterior, Summary } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";
+export {
+  type CalibratedDraws,
+  Calibration,
+  type CalibrationOptions,
+  type CalibrationRow,
+  simulationBasedCalibration,
+} from "./vi/calibration.js";
 export type { FitOptions } from "./vi/fit.js";
 // Fitting
 export { Fit, fit } from "./vi/fit.js";
