@@ -5,7 +5,9 @@ export type { CoreSource, LoadOptions } from "./core/load.js";
 // The core
 export { load, loadSync } from "./core/load.js";
 // Checking
+export { type Estimate, type EvidenceBounds, evidenceBounds } from "./diagnostics/evidence.js";
 export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMatrix } from "./diagnostics/loo.js";
+export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
@@ -102,6 +104,7 @@ export {
   posteriorPredictive,
   priorPredictive,
 } from "./posterior/predictive.js";
+export { importanceResample, type ResampleOptions } from "./posterior/resample.js";
 export { Posterior, Summary } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";

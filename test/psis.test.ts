@@ -12,6 +12,8 @@ import {
   tailShape,
   weightedMean,
 } from "../src/diagnostics/psis.js";
+import { fit, model, normal } from "../src/index.js";
+import { importanceResample } from "../src/posterior/resample.js";
 import { randomSource } from "./support/random.js";
 
 const draws = (n: number, f: () => number): Float64Array => Float64Array.from({ length: n }, f);
@@ -251,4 +253,44 @@ test("resampling without replacement never repeats, and its first choice follows
   }
   // Four binomial standard errors.
   for (let i = 0; i < 4; i++) expect(Math.abs(first[i]! / 4000 - weights[i]!)).toBeLessThan(0.032);
+});
+
+test("places of weighted draws follow the weights, the same for a seed", () => {
+  const weights = Float64Array.of(1, 0, 3, 4, 0, 2);
+  const places = importanceResample(weights, 1000, { seed: 3 });
+  const counts = [0, 0, 0, 0, 0, 0];
+  for (const p of places) counts[p]!++;
+  counts.forEach((c, i) => {
+    expect(Math.abs(c - 100 * weights[i]!)).toBeLessThanOrEqual(2);
+  });
+  expect(importanceResample(weights, 1000, { seed: 3 })).toEqual(places);
+  expect(importanceResample(weights, 37, { seed: 4 })).not.toEqual(importanceResample(weights, 37, { seed: 3 }));
+  // Without replacement the first place is drawn by weight.
+  const first = [0, 0, 0, 0, 0, 0];
+  for (let seed = 0; seed < 2000; seed++) {
+    const few = importanceResample(weights, 4, { seed, replacement: false });
+    expect(new Set(few).size).toBe(4);
+    first[few[0]!]!++;
+  }
+  first.forEach((c, i) => {
+    expect(Math.abs(c / 2000 - weights[i]! / 10)).toBeLessThan(4 * Math.sqrt(0.25 / 2000));
+  });
+  expect(importanceResample(weights, 6, { replacement: false }).length).toBe(4);
+  expect(() => importanceResample(Float64Array.of(1, -1), 1)).toThrow(
+    "importanceResample(weights)[1]: expected a number of at least 0, got -1",
+  );
+  expect(() => importanceResample(new Float64Array(3), 1)).toThrow("at least one positive weight");
+  expect(() => importanceResample(weights, 7, { replacement: false })).toThrow("expected an integer in 0..6, got 7");
+});
+
+test("a fit's ratios give the evidence of a conjugate model between its bounds", async () => {
+  const m = model<number[]>(({ sample, observe, plate }, x) => {
+    const rows = plate("i", x);
+    observe("x", normal(sample("z", normal(0, 1), rows), 1), rows.data(x));
+  });
+  const fitted = await fit(m, [1, 2, 3], { seed: 1 });
+  const exact = evidenceBounds(fitted.logRatios());
+  expect(Math.abs(exact.evidence.value + 7.29653637045394)).toBeLessThan(1e-6);
+  expect(exact.cubo.value - exact.elbo.value).toBeLessThan(1e-6);
+  expect(fitted.logRatios().length).toBe(fitted.size);
 });

@@ -73,7 +73,10 @@ export interface EvidenceBounds {
   readonly cuboReliable: boolean;
 }
 
-/** Bounds on the log evidence from both sides and the estimate between. */
+/**
+ * Bounds on the log evidence from both sides and the estimate between, from the log ratios of joint density to approximation at
+ * independent draws of the approximation: `evidenceBounds(fit.logRatios())`. In nats, each with its Monte Carlo standard error.
+ */
 export function evidenceBounds(logRatios: Float64Array, smoothed: Psis = psis(logRatios)): EvidenceBounds {
   return {
     elbo: estimateElbo(logRatios),

@@ -35,7 +35,12 @@ export function tailLength(draws: number): number {
   return Math.ceil(Math.min(0.2 * draws, 3 * Math.sqrt(draws)));
 }
 
-/** Smooths `logRatios`, one per independent draw from the proposal; -Infinity is a ratio of zero. */
+/**
+ * Smooths importance ratios: of `logRatios`, log target minus log proposal, one per independent draw from the proposal. Neither density
+ * need be normalised, and -Infinity is a ratio of zero; NaN and +Infinity count as undefined and make k-hat infinite. Never throws for
+ * what the numbers are. The estimate of a mean under the target is the sum of weights x f, to be believed when k-hat is at most
+ * `threshold` (Vehtari et al. 2024, algorithm 1).
+ */
 export function psis(logRatios: Float64Array): Psis {
   if (!(logRatios instanceof Float64Array)) throw typeError("logRatios", "a Float64Array", logRatios);
   const draws = logRatios.length;
@@ -131,7 +136,10 @@ export interface WeightedEstimate {
   readonly khat: number;
 }
 
-/** Importance-weighted mean of f over the draws, `values[i]` being f at draw i, with its own error and k-hat. */
+/**
+ * Importance-weighted mean of f over the draws, `values[i]` being f at draw i, with its own Monte Carlo error (delta method) and k-hat: a
+ * function with heavy tails may need more draws than the weights alone (Vehtari et al. 2024, section 3.2.5).
+ */
 export function weightedMean(smoothed: Psis, values: Float64Array): WeightedEstimate {
   const { weights } = smoothed;
   const draws = weights.length;
