@@ -66,8 +66,11 @@ export class Loo {
     const size = khats[worst] === Infinity ? "infinite" : khats[worst]!.toFixed(2);
     const where = n > 1 ? `${site}[${worst}]` : site;
     const count = `${unreliable.length} of ${n} k-hats ${unreliable.length === 1 ? "is" : "are"} above ${threshold} (the largest, ${size}, at ${where})`;
+    const own = this.fitKhat === Infinity ? "infinite" : this.fitKhat.toFixed(2);
+    if (this.fitKhat > 1)
+      return `${count}, and so is the fit's own (${own}): the draws are too far from the posterior to be corrected. Improve the fit first.`;
     if (this.fitKhat > this.threshold)
-      return `${count}, and so is the fit's own (${this.fitKhat === Infinity ? "infinite" : this.fitKhat.toFixed(2)}): the draws are too far from the posterior to be corrected. Improve the fit first.`;
+      return `${count}, and so is the fit's own (${own}): the posterior has longer tails than the approximation, and elpd is only roughly right. More draws or another family may help.`;
     return `${count}: leaving ${unreliable.length === 1 ? "this observation" : "these observations"} out changes the posterior by more than reweighting can follow, and elpd is likely too high. Fit without ${unreliable.length === 1 ? "it" : "them"}, or see whether the model allows for such outliers.`;
   }
 
