@@ -95,7 +95,7 @@ export {
   type LogLikelihoodOptions,
   logLikelihood,
 } from "./posterior/log-likelihood.js";
-export { loo } from "./posterior/loo.js";
+export { type LooOptions, loo } from "./posterior/loo.js";
 export {
   type PosteriorPredictiveOptions,
   type PredictedSite,

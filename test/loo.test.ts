@@ -180,6 +180,10 @@ describe("leave-one-out of a conjugate regression", () => {
       sites: target.sites,
       unconstrainedDraws: () => points.slice(),
       logRatios: () => ratios.slice(),
+      logApproximation: (x) =>
+        Float64Array.from({ length: x.length / 3 }, (_, d) =>
+          [0, 1, 2].reduce((s, i) => s + v.normal(center[i]!, sd[i]!).logProb(x[3 * d + i]!), 0),
+        ),
     };
   };
 
@@ -195,6 +199,18 @@ describe("leave-one-out of a conjugate regression", () => {
     expect(some.draws).toBe(2000);
     expect(Math.abs(some.elpd - total)).toBeLessThan(5 * some.mcse);
   });
+
+  test("moves draws of a hopeless approximation to the posterior without each observation", () => {
+    const fit = wrong(1.5, 0.6, 2000);
+    expect(v.loo(fit).unreliable.length).toBeGreaterThan(30);
+    const moved = v.loo(fit, { momentMatching: true });
+    expect(moved.unreliable).toEqual([]);
+    expect(Math.abs(moved.elpd - total)).toBeLessThan(5 * moved.mcse);
+    moved.pointwise.forEach((e, i) => {
+      // Where k-hat was just below the threshold, nothing was moved.
+      expect(Math.abs(e - exact[i]!)).toBeLessThan(moved.matched.includes(i) ? 0.1 : 0.2);
+    });
+  }, 30_000);
 
   test("says that draws too far from the posterior cannot be corrected", () => {
     const result = v.loo(wrong(4, 0.4));
@@ -213,6 +229,27 @@ describe("leave-one-out of a conjugate regression", () => {
     expect(result.message).toMatch(
       /^1 of 41 k-hats is above 0\.70 \(the largest, \d\.\d\d, at y\[40\]\): leaving this observation out/,
     );
+    expect(result.message).toContain("loo(fit, { momentMatching: true }) moves the draws");
+  });
+
+  test("follows such an observation by moving the draws", async () => {
+    const outliers = { X: [...data.X, [12, -9, 8], [-6, 14, 3]], y: [...data.y, -10, 7] };
+    const truth = exactLoo(outliers);
+    const fit = await v.fit(regression, outliers, { seed: 1 });
+    const plain = v.loo(fit);
+    const moved = v.loo(fit, { momentMatching: true });
+    expect(plain.unreliable.length).toBeGreaterThan(0);
+    expect(moved.matched).toEqual(plain.unreliable);
+    expect(moved.unreliable).toEqual([]);
+    expect(moved.message).toMatch(/^All 42 k-hats/);
+    for (const i of moved.matched) {
+      expect(Math.abs(plain.pointwise[i]! - truth[i]!)).toBeGreaterThan(0.1);
+      expect(Math.abs(moved.pointwise[i]! - truth[i]!)).toBeLessThan(0.05);
+    }
+    expect(Math.abs(moved.elpd - truth.reduce((a, b) => a + b, 0))).toBeLessThan(5 * moved.mcse);
+    plain.pointwise.forEach((e, i) => {
+      if (!moved.matched.includes(i)) expect(moved.pointwise[i]).toBe(e);
+    });
   });
 });
 

@@ -15,6 +15,22 @@ export interface LogLikelihoodMatrix {
   readonly values: Float64Array;
 }
 
+/** What an estimate is made of, observation by observation. */
+export interface LooParts {
+  readonly site: string;
+  readonly draws: number;
+  readonly pointwise: Float64Array;
+  readonly khats: Float64Array;
+  /** Log density of each observation given all. */
+  readonly fitted: Float64Array;
+  /** Monte Carlo variance of each pointwise value. */
+  readonly variances: Float64Array;
+  readonly fitKhat: number;
+  readonly matched?: readonly number[];
+  /** Whether moving the draws has not been tried and could be. */
+  readonly canMatch?: boolean;
+}
+
 /** An estimate of how well a model predicts observations it has not seen. */
 export class Loo {
   /** Sum over observations of the log density that the rest of the data predict for them. */
@@ -32,27 +48,33 @@ export class Loo {
   /** What can be believed, in a sentence or two. */
   readonly message: string;
 
-  constructor(
-    readonly site: string,
-    readonly draws: number,
-    /** Log predictive density of each observation given the others. */
-    readonly pointwise: Float64Array,
-    /** k-hat of each observation. */
-    readonly khats: Float64Array,
-    /** Log density of each observation given all. */
-    fitted: Float64Array,
-    /** Monte Carlo variance of each pointwise value. */
-    variances: Float64Array,
-    /** k-hat of the fit itself; NaN for draws that are exact. */
-    readonly fitKhat: number,
-  ) {
-    const n = pointwise.length;
+  readonly site: string;
+  readonly draws: number;
+  /** Log predictive density of each observation given the others. */
+  readonly pointwise: Float64Array;
+  /** k-hat of each observation. */
+  readonly khats: Float64Array;
+  /** k-hat of the fit itself; NaN for draws that are exact. */
+  readonly fitKhat: number;
+  /** Observations for which the draws were moved (moment matching). */
+  readonly matched: readonly number[];
+  readonly #canMatch: boolean;
+
+  constructor(parts: LooParts) {
+    const { pointwise, khats } = parts;
+    this.site = parts.site;
+    this.draws = parts.draws;
+    this.pointwise = pointwise;
+    this.khats = khats;
+    this.fitKhat = parts.fitKhat;
+    this.matched = parts.matched ?? [];
+    this.#canMatch = parts.canMatch ?? false;
     this.elpd = sum(pointwise);
     this.se = standardErrorOfSum(pointwise);
-    this.pLoo = sum(fitted) - this.elpd;
-    this.threshold = khatThreshold(draws);
-    this.unreliable = Array.from({ length: n }, (_, i) => i).filter((i) => !(khats[i]! <= this.threshold));
-    this.mcse = this.unreliable.length ? Number.NaN : Math.sqrt(sum(variances));
+    this.pLoo = sum(parts.fitted) - this.elpd;
+    this.threshold = khatThreshold(parts.draws);
+    this.unreliable = Array.from(khats.keys()).filter((i) => !(khats[i]! <= this.threshold));
+    this.mcse = this.unreliable.length ? Number.NaN : Math.sqrt(sum(parts.variances));
     this.message = this.#sentence();
   }
 
@@ -66,12 +88,14 @@ export class Loo {
     const size = khats[worst] === Infinity ? "infinite" : khats[worst]!.toFixed(2);
     const where = n > 1 ? `${site}[${worst}]` : site;
     const count = `${unreliable.length} of ${n} k-hats ${unreliable.length === 1 ? "is" : "are"} above ${threshold} (the largest, ${size}, at ${where})`;
+    const match = this.#canMatch ? " loo(fit, { momentMatching: true }) moves the draws to where they are wanted." : "";
     const own = this.fitKhat === Infinity ? "infinite" : this.fitKhat.toFixed(2);
     if (this.fitKhat > 1)
       return `${count}, and so is the fit's own (${own}): the draws are too far from the posterior to be corrected. Improve the fit first.`;
     if (this.fitKhat > this.threshold)
-      return `${count}, and so is the fit's own (${own}): the posterior has longer tails than the approximation, and elpd is only roughly right. More draws or another family may help.`;
-    return `${count}: leaving ${unreliable.length === 1 ? "this observation" : "these observations"} out changes the posterior by more than reweighting can follow, and elpd is likely too high. Fit without ${unreliable.length === 1 ? "it" : "them"}, or see whether the model allows for such outliers.`;
+      return `${count}, and so is the fit's own (${own}): the posterior has longer tails than the approximation, and elpd is only roughly right.${match || " More draws or another family may help."}`;
+    const [these, them] = unreliable.length === 1 ? ["this observation", "it"] : ["these observations", "them"];
+    return `${count}: leaving ${these} out changes the posterior by more than reweighting can follow, and elpd is likely too high.${match || ` Fit without ${them}, or see whether the model allows for such outliers.`}`;
   }
 
   /** The estimates with their standard errors, and the sentence. */
@@ -98,6 +122,11 @@ function standardErrorOfSum(x: Float64Array): number {
  * draws come from an approximation q; without them the draws count as exact.
  */
 export function looOfMatrix(matrix: LogLikelihoodMatrix, logRatios?: Float64Array): Loo {
+  return new Loo(looParts(matrix, logRatios));
+}
+
+/** What `looOfMatrix` makes its result of. */
+export function looParts(matrix: LogLikelihoodMatrix, logRatios?: Float64Array): LooParts {
   const label = "looOfMatrix(matrix)";
   if (typeof matrix !== "object" || matrix === null || !(matrix.values instanceof Float64Array))
     throw typeError(label, "a record { site, draws, values } as logLikelihood(fit) gives", matrix);
@@ -110,30 +139,31 @@ export function looOfMatrix(matrix: LogLikelihoodMatrix, logRatios?: Float64Arra
       throw rangeError("looOfMatrix(logRatios)", `one number per draw (${draws})`, logRatios);
   }
   const whole = logRatios && psis(logRatios);
-  const pointwise = new Float64Array(n);
-  const khats = new Float64Array(n);
-  const fitted = new Float64Array(n);
-  const variances = new Float64Array(n);
-  const column = new Float64Array(draws);
-  const ratios = new Float64Array(draws);
+  const [pointwise, khats, fitted, variances] = Array.from({ length: 4 }, () => new Float64Array(n)) as Four;
   for (let i = 0; i < n; i++) {
-    for (let d = 0; d < draws; d++) {
-      const v = values[d * n + i]!;
-      column[d] = v;
-      ratios[d] = (logRatios ? logRatios[d]! : 0) - v;
-    }
-    const smoothed = psis(ratios);
+    const column = columnOf(matrix, i);
+    const smoothed = psis(column.map((v, d) => (logRatios ? logRatios[d]! : 0) - v));
     const out = logMean(column, smoothed.weights);
     pointwise[i] = out.value;
     variances[i] = out.variance;
     khats[i] = smoothed.khat;
     fitted[i] = logMean(column, whole?.weights).value;
   }
-  return new Loo(site, draws, pointwise, khats, fitted, variances, whole ? whole.khat : Number.NaN);
+  return { site, draws, pointwise, khats, fitted, variances, fitKhat: whole ? whole.khat : Number.NaN };
+}
+
+type Four = [Float64Array, Float64Array, Float64Array, Float64Array];
+
+/** Log densities of one observation. */
+export function columnOf({ values, draws }: LogLikelihoodMatrix, i: number): Float64Array {
+  const n = values.length / draws;
+  const column = new Float64Array(draws);
+  for (let d = 0; d < draws; d++) column[d] = values[d * n + i]!;
+  return column;
 }
 
 /** log Σ w e^v and its Monte Carlo variance (delta method); equal weights when none are given. */
-function logMean(v: Float64Array, weights?: Float64Array): { value: number; variance: number } {
+export function logMean(v: Float64Array, weights?: Float64Array): { value: number; variance: number } {
   const n = v.length;
   let max = -Infinity;
   for (let d = 0; d < n; d++) if (v[d]! > max && !(weights && weights[d]! === 0)) max = v[d]!;

@@ -18,6 +18,8 @@ export interface FittedDraws {
   unconstrainedDraws(): Float64Array;
   /** For each draw the log joint density minus the log density it was drawn from. Absent where the draws are the posterior's own. */
   logRatios?(): Float64Array;
+  /** Log density of the approximation at any points [draw × dimension]. */
+  logApproximation?(points: Float64Array): Float64Array;
 }
 
 export interface LogLikelihoodOptions {
@@ -47,7 +49,7 @@ export function modelOf(label: string, fit: FittedDraws): TracedModel {
 }
 
 /** The site by its name, or the only one. */
-export function observedSite(label: string, sites: readonly DrawnSite[], name: string | undefined): DrawnSite {
+function observedSite(label: string, sites: readonly DrawnSite[], name: string | undefined): DrawnSite {
   if (!sites.length)
     throw new TypeError(`${label}: expected a model with at least one observe(...), got one with none`);
   const names = sites.map((s) => JSON.stringify(s.name)).join(", ");
@@ -62,9 +64,39 @@ export function observedSite(label: string, sites: readonly DrawnSite[], name: s
 }
 
 /** The log density of each observation as a node, [row][element]. */
-export function pointwise({ distribution, value, plate }: DrawnSite): Node {
+function pointwise({ distribution, value, plate }: DrawnSite): Node {
   const whole = distribution.eventShape.length > 0;
   return broadcast(distribution.valueOf(value), plate, whole ? [] : value.shape);
+}
+
+/** The log density of each observation of a site, ready to be computed at any points. */
+export class LogLikelihoodProgram {
+  readonly site: string;
+  readonly draws: number;
+  readonly shape: readonly number[];
+  readonly dimension: number;
+  readonly #values: Values;
+
+  constructor(what: string, label: string, fit: FittedDraws, options: LogLikelihoodOptions) {
+    const model = modelOf(what, fit);
+    this.draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
+    const site = observedSite(label, model.trace({ whole: true }).observed, options.site);
+    const node = pointwise(site);
+    this.site = site.name;
+    this.shape = [...(node.plate ? [node.plate.size] : []), ...node.shape];
+    this.dimension = model.dimension;
+    this.#values = new Values(model.dimension, [node], this.draws);
+  }
+
+  /** At points [draw × dimension]. */
+  matrix(points: Float64Array): LogLikelihood {
+    const draws = points.length / this.dimension;
+    return { site: this.site, draws, shape: this.shape, values: this.#values.evaluate(points)[0]! };
+  }
+
+  dispose(): void {
+    this.#values.dispose();
+  }
 }
 
 /**
@@ -74,21 +106,10 @@ export function pointwise({ distribution, value, plate }: DrawnSite): Node {
 export function logLikelihood(fit: FittedDraws, options: LogLikelihoodOptions = {}): LogLikelihood {
   const label = "logLikelihood(fit, options)";
   knownOptions(label, options, ["site", "draws"]);
-  const model = modelOf("logLikelihood(fit)", fit);
-  const draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
-  const traced = model.trace({ whole: true });
-  const site = observedSite(label, traced.observed, options.site);
-  const node = pointwise(site);
-  const values = new Values(model.dimension, [node], draws);
+  const program = new LogLikelihoodProgram("logLikelihood(fit)", label, fit, options);
   try {
-    const thetas = fit.unconstrainedDraws().subarray(0, draws * model.dimension);
-    return {
-      site: site.name,
-      draws,
-      shape: [...(node.plate ? [node.plate.size] : []), ...node.shape],
-      values: values.evaluate(thetas)[0]!,
-    };
+    return program.matrix(fit.unconstrainedDraws().subarray(0, program.draws * program.dimension));
   } finally {
-    values.dispose();
+    program.dispose();
   }
 }

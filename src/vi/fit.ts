@@ -11,7 +11,7 @@ import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
 import { type Entropy, entropies } from "./advi-state.js";
 import { coreNormals } from "./core-normals.js";
 import type { FamilyName } from "./families.js";
-import { drawsFromNormals } from "./gaussian.js";
+import { drawsFromNormals, gaussianLogDensity } from "./gaussian.js";
 import { logRatiosOf } from "./log-ratios.js";
 import { adviStreams } from "./session.js";
 
@@ -151,6 +151,13 @@ export class Fit extends Posterior {
   logRatios(): Float64Array {
     const points = this.unconstrainedDraws();
     return logRatiosOf(this.target, this.result.approximation!, points);
+  }
+
+  /** Log density of the approximation at points of the unconstrained scale, [draw × dimension]. */
+  logApproximation(points: Float64Array): Float64Array {
+    const out = new Float64Array(points.length / this.target.dimension);
+    gaussianLogDensity(this.result.approximation!, out.length, points, out);
+    return out;
   }
 
   /** Frees the compiled model at once instead of when this object is garbage. Draws that were read before stay readable. */
