@@ -94,6 +94,7 @@ export {
   type LogLikelihood,
   type LogLikelihoodOptions,
   logLikelihood,
+  type OtherData,
 } from "./posterior/log-likelihood.js";
 export { type LooOptions, loo } from "./posterior/loo.js";
 export {

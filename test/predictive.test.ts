@@ -69,7 +69,7 @@ describe("the log-likelihood matrix", () => {
         v.normal(0, 1).logProb(t[1]!) +
         v.halfNormal(1).logProb(Math.exp(t[2]!)) +
         t[2]!;
-      const joint = fit.target.logDensityGradient(t, new Float64Array(3));
+      const joint = fit.target!.logDensityGradient(t, new Float64Array(3));
       expect(Math.abs(prior + values.slice(d * 37, d * 37 + 37).reduce((s, l) => s + l, 0) - joint)).toBeLessThan(
         1e-11,
       );
@@ -133,6 +133,32 @@ describe("the log-likelihood matrix", () => {
       expect(of("outside").values[d]).toBeCloseTo(v.normal(m, 1).logProb(0.7), 13);
       expect(of("vector").values[d * 3 + 2]).toBeCloseTo(v.normal(0, 1).logProb(2), 13);
     }
+  });
+
+  test("can be had for held-out data, and from a posterior that is apart from its model", () => {
+    const held = v.model<{ x: number[]; y: number[] }>(({ sample, observe, plate }, d) => {
+      const rows = plate("row", d.y);
+      observe("y", v.normal(sample("slope", v.normal(0, 1)).mul(rows.data(d.x)), 1), rows.data(d.y));
+    });
+    const fit = withDraws(held, { x: [1, 2], y: [1, 2] }, (d) => d / 10, 5);
+    const data = { x: [3, 4, 5], y: [2, 7, 1] };
+    const { values, shape } = v.logLikelihood(fit, { data });
+    expect(shape).toEqual([3]);
+    for (let d = 0; d < 5; d++)
+      data.x.forEach((x, r) => {
+        expect(values[d * 3 + r]).toBeCloseTo(v.normal((d / 10) * x, 1).logProb(data.y[r]!), 13);
+      });
+    const { target: _, ...loaded } = fit;
+    expect(v.logLikelihood(loaded, { model: held, data }).values).toEqual(values);
+    const here = v.posteriorPredictive(fit, { data, seed: 2 });
+    expect(v.posteriorPredictive(loaded, { model: held, data, seed: 2 }).draws("y")).toEqual(here.draws("y"));
+    expect(() => v.logLikelihood(loaded)).toThrow("got a posterior without; give { model, data }");
+    expect(() => v.logLikelihood(loaded, { model: {} as v.Model<never> })).toThrow("options).model: expected a model");
+    const other = v.model<void>(({ sample }) => void sample("level", v.normal(0, 1)));
+    expect(() => v.posteriorPredictive(loaded, { model: other })).toThrow(
+      'options).model: expected the latents of the fit, got "level" in place of "slope"',
+    );
+    expect(() => v.logLikelihood(fit, { data: { x: [3], y: [Number.NaN] } })).toThrow("expected a number, got NaN");
   });
 
   test("needs a model that observes, and the name of a site where there are several", async () => {

@@ -3,14 +3,15 @@
 // where a row holds an array of them; a row's whole value of a multivariate one or of `independent(…)`.
 
 import { broadcast, type Node } from "../compile/node.js";
-import { Values } from "../compile/values.js";
+import { sizeOfNode, Values } from "../compile/values.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
-import { type DrawnSite, TracedModel } from "../model/model.js";
+import { type DrawnSite, type Model, type Traced, TracedModel, type TraceOptions } from "../model/model.js";
 import type { Site, Target } from "../target.js";
 
 /** What predictions and checks need of a fit: its draws, and the model that it fits. */
 export interface FittedDraws {
-  readonly target: Target;
+  /** What was fitted. Absent from a posterior that was loaded without its model. */
+  readonly target?: Target;
   /** Number of draws. */
   readonly size: number;
   readonly sites: readonly Site[];
@@ -22,7 +23,15 @@ export interface FittedDraws {
   logApproximation?(points: Float64Array): Float64Array;
 }
 
-export interface LogLikelihoodOptions {
+/** Data, and the model, where they are not those of the fit. */
+export interface OtherData {
+  /** Other data of the model's type. Plates that latents live in must be those of the fit: what has no draws cannot be known. */
+  readonly data?: unknown;
+  /** The model, with `data`, for a posterior that was loaded without it. */
+  readonly model?: Model<never> | undefined;
+}
+
+export interface LogLikelihoodOptions extends OtherData {
   /** The observed site; not needed where the model has only one. */
   readonly site?: string | undefined;
   /** The first so many draws of the fit; all by default. */
@@ -39,13 +48,61 @@ export interface LogLikelihood {
   readonly values: Float64Array;
 }
 
+export const shapeOf = (n: Node): number[] => [...(n.plate ? [n.plate.size] : []), ...n.shape];
+
 /** The model behind a fit, or the error that there is none. */
-export function modelOf(label: string, fit: FittedDraws): TracedModel {
+function modelOf(label: string, fit: FittedDraws): TracedModel {
   if (typeof fit !== "object" || fit === null || typeof fit.unconstrainedDraws !== "function")
     throw typeError(label, "a fit of a model", fit);
+  if (fit.target === undefined)
+    throw new TypeError(`${label}: expected a fit with its model, got a posterior without; give { model, data }`);
   if (!(fit.target instanceof TracedModel))
     throw new TypeError(`${label}: expected a fit of a model, got one of a log density, which has no observed sites`);
   return fit.target;
+}
+
+/** The model of a fit with its data or with other ones, traced; and the coordinates of its latents. */
+export function tracedFor(
+  what: string,
+  label: string,
+  fit: FittedDraws,
+  { model, data }: OtherData,
+  options: TraceOptions,
+): { traced: Traced; dimension: number } {
+  let traced: Traced;
+  if (model === undefined) traced = modelOf(what, fit).trace(options, ...(data === undefined ? [] : [data]));
+  else {
+    if (typeof model !== "object" || model === null || typeof model.trace !== "function")
+      throw typeError(`${label}.model`, "a model", model);
+    traced = model.trace(data as never, options);
+  }
+  sameLatents(data === undefined ? `${label}.model` : `${label}.data`, fit, traced);
+  return { traced, dimension: traced.latents.reduce((n, l) => n + sizeOfNode(l.raw), 0) };
+}
+
+/** Throws unless the latents are those of the fit: name by name, shape by shape, label by label. */
+function sameLatents(label: string, fit: FittedDraws, traced: Traced): void {
+  const fitted = fit.sites.filter((s) => s.kind === "latent");
+  const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+  for (let i = 0; i < Math.max(fitted.length, traced.latents.length); i++) {
+    const a = fitted[i];
+    const b = traced.latents[i];
+    if (!a || !b || a.name !== b.name)
+      throw new RangeError(
+        `${label}: expected the latents of the fit, got ${b ? `"${b.name}"` : "none"} in place of ${a ? `"${a.name}"` : "none"}`,
+      );
+    const shape = shapeOf(b.value);
+    if (show(a.shape) !== show(shape))
+      throw new RangeError(
+        `${label}: expected latent "${a.name}" to have the fit's shape ${show(a.shape)}, got ${show(shape)}; what has no draws cannot be predicted`,
+      );
+    const labels = b.value.plate?.labels;
+    const at = a.labels && labels ? a.labels.findIndex((l, k) => l !== labels[k]) : -1;
+    if (at >= 0)
+      throw new RangeError(
+        `${label}: expected the rows of latent "${a.name}" to be those of the fit, got ${JSON.stringify(labels![at])} in place of ${JSON.stringify(a.labels![at])}`,
+      );
+  }
 }
 
 /** The site by its name, or the only one. */
@@ -78,14 +135,14 @@ export class LogLikelihoodProgram {
   readonly #values: Values;
 
   constructor(what: string, label: string, fit: FittedDraws, options: LogLikelihoodOptions) {
-    const model = modelOf(what, fit);
+    const { traced, dimension } = tracedFor(what, label, fit, options, { whole: true });
     this.draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
-    const site = observedSite(label, model.trace({ whole: true }).observed, options.site);
+    const site = observedSite(label, traced.observed, options.site);
     const node = pointwise(site);
     this.site = site.name;
-    this.shape = [...(node.plate ? [node.plate.size] : []), ...node.shape];
-    this.dimension = model.dimension;
-    this.#values = new Values(model.dimension, [node], this.draws);
+    this.shape = shapeOf(node);
+    this.dimension = dimension;
+    this.#values = new Values(dimension, [node], this.draws);
   }
 
   /** At points [draw × dimension]. */
@@ -101,11 +158,11 @@ export class LogLikelihoodProgram {
 
 /**
  * The log density of every observation of a site under every draw of a fit: what leave-one-out and other comparisons are made
- * from. Takes 8 × draws × observations bytes. TypeError for a fit of a plain log density, which has no observations.
+ * from; with `data`, of held-out observations. Takes 8 × draws × observations bytes. TypeError for a fit of a plain log density, which has no observations.
  */
 export function logLikelihood(fit: FittedDraws, options: LogLikelihoodOptions = {}): LogLikelihood {
   const label = "logLikelihood(fit, options)";
-  knownOptions(label, options, ["site", "draws"]);
+  knownOptions(label, options, ["site", "draws", "data", "model"]);
   const program = new LogLikelihoodProgram("logLikelihood(fit)", label, fit, options);
   try {
     return program.matrix(fit.unconstrainedDraws().subarray(0, program.draws * program.dimension));

@@ -6,9 +6,14 @@ import { adaptiveImportance } from "../diagnostics/moment-matching.js";
 import { khatThreshold } from "../diagnostics/psis.js";
 import { widen } from "../diagnostics/widen.js";
 import { knownOptions, typeError } from "../errors.js";
-import { type FittedDraws, type LogLikelihoodOptions, LogLikelihoodProgram } from "./log-likelihood.js";
+import type { Target } from "../target.js";
+import { type FittedDraws, LogLikelihoodProgram } from "./log-likelihood.js";
 
-export interface LooOptions extends LogLikelihoodOptions {
+export interface LooOptions {
+  /** The observed site; not needed where the model has only one. */
+  readonly site?: string | undefined;
+  /** The first so many draws of the fit; all by default. */
+  readonly draws?: number | undefined;
   /**
    * Whether, where a k-hat is above the threshold, the draws are moved towards the posterior without that observation (Paananen et al.
    * 2021): some ten evaluations of all draws for each such observation. Default false.
@@ -32,10 +37,11 @@ export function loo(fit: FittedDraws, options: LooOptions = {}): Loo {
   try {
     const drawn = fit.unconstrainedDraws().subarray(0, program.draws * program.dimension);
     if (!fit.logApproximation) return looOfMatrix(program.matrix(drawn), fit.logRatios?.().subarray(0, program.draws));
+    const target = fit.target!;
     const { points, logProposal } = widen(drawn, program.dimension, (x) => fit.logApproximation!(x));
     const matrix = program.matrix(points);
     const logProposals = logProposal(points);
-    const joint = logDensities(fit, points);
+    const joint = logDensities(target, points);
     const parts = looParts(
       matrix,
       joint.map((j, d) => j - logProposals[d]!),
@@ -55,7 +61,7 @@ export function loo(fit: FittedDraws, options: LooOptions = {}): Loo {
         logProposals,
         logTargets: without(joint, columnOf(matrix, i)),
         logProposal,
-        logTarget: (x) => without(logDensities(fit, x), columnOf(program.matrix(x), i)),
+        logTarget: (x) => without(logDensities(target, x), columnOf(program.matrix(x), i)),
       });
       if (!adapted.moves) continue;
       const { value, variance } = logMean(columnOf(program.matrix(adapted.points), i), adapted.weights.weights);
@@ -71,7 +77,7 @@ export function loo(fit: FittedDraws, options: LooOptions = {}): Loo {
 }
 
 /** Log joint densities at points [draw × dimension]. */
-function logDensities({ target }: FittedDraws, points: Float64Array): Float64Array {
+function logDensities(target: Target, points: Float64Array): Float64Array {
   const n = target.dimension;
   const draws = points.length / n;
   const values = new Float64Array(draws);

@@ -9,7 +9,7 @@ import { RowSampler, siteGenerator } from "../model/draw-rows.js";
 import type { DrawnSite, Model, Traced } from "../model/model.js";
 import { checkValues, type Support } from "../model/support.js";
 import { quantileOf } from "../posterior.js";
-import { type FittedDraws, modelOf } from "./log-likelihood.js";
+import { type FittedDraws, type OtherData, shapeOf, tracedFor } from "./log-likelihood.js";
 
 /** A site of a prediction. */
 export interface PredictedSite {
@@ -85,8 +85,6 @@ export class Predictive {
     return { mean, square };
   }
 }
-
-const shapeOf = (n: Node): number[] => [...(n.plate ? [n.plate.size] : []), ...n.shape];
 
 /** Calls `use` with the values of nodes for a block of draws at a time, and the number of the block's first draw. */
 function inBlocks(
@@ -216,64 +214,35 @@ function predictFrom(
   return { sites, values };
 }
 
-export interface PosteriorPredictiveOptions {
+export interface PosteriorPredictiveOptions extends OtherData {
   /** The first so many draws of the fit; all by default. */
   readonly draws?: number | undefined;
   /** An integer from 0 on; default 0. The same seed gives the same bits, whatever the number of draws. */
   readonly seed?: number | undefined;
   /** Observed and deterministic sites; all observed ones by default. */
   readonly sites?: readonly string[] | undefined;
-  /**
-   * Other data of the model's type: what is observed at new rows. The numbers of observed values do not count (zeros will do), their
-   * number does; plates that latents live in must be those of the fit.
-   */
-  readonly data?: unknown;
 }
 
 /**
  * For each draw of a fit, one draw of every observed site from its likelihood: replicated data, to be held against the data
- * themselves, or with `data` predictions at new rows. TypeError for a fit of a plain log density; RangeError when the
- * latents of the new data are not those of the fit.
+ * themselves, or with `data` predictions at new rows. Of observed values in the data the numbers do not count (zeros will do), their
+ * number does. TypeError for a fit of a plain log density; RangeError when the latents of the new data are not those of the fit.
  */
 export function posteriorPredictive(fit: FittedDraws, options: PosteriorPredictiveOptions = {}): Predictive {
   const label = "posteriorPredictive(fit, options)";
-  knownOptions(label, options, ["draws", "seed", "sites", "data"]);
-  const model = modelOf("posteriorPredictive(fit)", fit);
+  knownOptions(label, options, ["draws", "seed", "sites", "data", "model"]);
+  const { traced, dimension } = tracedFor("posteriorPredictive(fit)", label, fit, options, {
+    whole: true,
+    predict: true,
+  });
   const draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
   const seed = integer(`${label}.seed`, options.seed ?? 0, 0);
-  const traced = model.trace({ whole: true, predict: true }, ...("data" in options ? [options.data] : []));
-  sameLatents(`${label}.data`, fit, traced);
   const observed = traced.observed.map((s) => s.name);
   const known = [...observed, ...traced.deterministics.map((d) => d.name)];
   const names = chosen(`${label}.sites`, options.sites, known, observed);
-  const thetas = fit.unconstrainedDraws().subarray(0, draws * model.dimension);
-  const { sites, values } = predictFrom(label, traced, thetas, model.dimension, seed, names);
+  const thetas = fit.unconstrainedDraws().subarray(0, draws * dimension);
+  const { sites, values } = predictFrom(label, traced, thetas, dimension, seed, names);
   return new Predictive(draws, sites, values);
-}
-
-/** Throws unless the latents are those of the fit: name by name, shape by shape, label by label. */
-function sameLatents(label: string, fit: FittedDraws, traced: Traced): void {
-  const fitted = fit.sites.filter((s) => s.kind === "latent");
-  const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
-  for (let i = 0; i < Math.max(fitted.length, traced.latents.length); i++) {
-    const a = fitted[i];
-    const b = traced.latents[i];
-    if (!a || !b || a.name !== b.name)
-      throw new RangeError(
-        `${label}: expected the latents of the fit, got ${b ? `"${b.name}"` : "none"} in place of ${a ? `"${a.name}"` : "none"}`,
-      );
-    const shape = shapeOf(b.value);
-    if (show(a.shape) !== show(shape))
-      throw new RangeError(
-        `${label}: expected latent "${a.name}" to have the fit's shape ${show(a.shape)}, got ${show(shape)}; what has no draws cannot be predicted`,
-      );
-    const labels = b.value.plate?.labels;
-    const at = a.labels && labels ? a.labels.findIndex((l, k) => l !== labels[k]) : -1;
-    if (at >= 0)
-      throw new RangeError(
-        `${label}: expected the rows of latent "${a.name}" to be those of the fit, got ${JSON.stringify(labels![at])} in place of ${JSON.stringify(a.labels![at])}`,
-      );
-  }
 }
 
 export interface PriorPredictiveOptions {
