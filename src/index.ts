@@ -106,6 +106,12 @@ export {
   priorPredictive,
 } from "./posterior/predictive.js";
 export { importanceResample, type ResampleOptions } from "./posterior/resample.js";
+export {
+  priorSensitivity,
+  Sensitivity,
+  type SensitivityOptions,
+  type SensitivityRow,
+} from "./posterior/sensitivity.js";
 export { Posterior, Summary } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";

@@ -1,5 +1,5 @@
 # Writes test/loo-reference.txt, one line of JSON a case, with what arviz-stats computes: fits of the generalised Pareto distribution, smoothed
-# weights, and leave-one-out of a linear regression, for exact draws and for draws of a displaced approximation with its correction.
+# weights, cumulative distances, and leave-one-out of a linear regression, for exact draws and for draws of a displaced approximation with its correction.
 # Sizes are such that 3 sqrt(S) is an integer: arviz-stats rounds the length of the tail down, the paper (and this library) up.
 # Run: pip install arviz-stats scipy && python3 test/loo-reference.py
 import json, os, warnings
@@ -50,6 +50,12 @@ for name, mean, cov in (("exact", m, V), ("displaced", m + 0.3 * np.sqrt(np.diag
     total, se, p_total, _ = array_stats.loo_summary(np.array(elpd), np.array(ploo))
     put(kind="loo", name=name, X=X.ravel(), y=y, draws=S, values=loglik.ravel(), logRatios=ratios, elpd=elpd, k=khat,
         pLoo=float(p_total), total=float(total), se=float(se))
+
+for spread in (0.02, 0.5):
+    x = short(rng.gamma(2.0, size=150))
+    w = np.exp(short(spread * rng.normal(size=150) + spread * x))
+    w = w / w.sum()
+    put(kind="distance", x=x, weights=w, distance=float(max(array_stats._cjs_dist(x, w), array_stats._cjs_dist(-x, w))))
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "loo-reference.txt"), "w") as f:
     f.write("\n".join(lines) + "\n")
