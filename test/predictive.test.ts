@@ -161,6 +161,19 @@ describe("the log-likelihood matrix", () => {
     expect(() => v.logLikelihood(fit, { data: { x: [3], y: [Number.NaN] } })).toThrow("expected a number, got NaN");
   });
 
+  test("that would not fit in memory is refused with what would", () => {
+    const wide = v.model<void>(({ sample, observe, plate }) => {
+      const rows = plate("row", 200_000);
+      observe("y", v.normal(sample("m", v.normal(0, 1)), 1), rows.data(new Float64Array(200_000)));
+    });
+    const fit = withDraws(wide, undefined, () => 0, 4000);
+    const message = "draws: expected at most 1342 draws of 200000";
+    expect(() => v.logLikelihood(fit)).toThrow(`${message} observations, got 4000`);
+    expect(() => v.posteriorPredictive(fit)).toThrow(`${message} values of "y", got 4000`);
+    expect(v.logLikelihood(fit, { draws: 2 }).values.length).toBe(400_000);
+    expect(v.posteriorPredictive(fit, { draws: 3 }).draws("y").length).toBe(600_000);
+  });
+
   test("needs a model that observes, and the name of a site where there are several", async () => {
     const two = v.model<void>(({ sample, observe }) => {
       const m = sample("m", v.normal(0, 1));

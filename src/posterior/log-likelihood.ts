@@ -105,6 +105,12 @@ function sameLatents(label: string, fit: FittedDraws, traced: Traced): void {
   }
 }
 
+/** Throws when `draws` times `size` numbers are more than should be held at once: 2 GB. */
+export function checkSize(label: string, draws: number, size: number, what: string): void {
+  const most = Math.floor(2 ** 28 / size);
+  if (draws > most) throw rangeError(`${label}.draws`, `at most ${most} draws of ${size} ${what}`, draws);
+}
+
 /** The site by its name, or the only one. */
 function observedSite(label: string, sites: readonly DrawnSite[], name: string | undefined): DrawnSite {
   if (!sites.length)
@@ -142,6 +148,7 @@ export class LogLikelihoodProgram {
     this.site = site.name;
     this.shape = shapeOf(node);
     this.dimension = dimension;
+    checkSize(label, this.draws, sizeOfNode(node), "observations");
     this.#values = new Values(dimension, [node], this.draws);
   }
 

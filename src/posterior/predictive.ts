@@ -9,7 +9,7 @@ import { RowSampler, siteGenerator } from "../model/draw-rows.js";
 import type { DrawnSite, Model, Traced } from "../model/model.js";
 import { checkValues, type Support } from "../model/support.js";
 import { quantileOf } from "../posterior.js";
-import { type FittedDraws, type OtherData, shapeOf, tracedFor } from "./log-likelihood.js";
+import { checkSize, type FittedDraws, type OtherData, shapeOf, tracedFor } from "./log-likelihood.js";
 
 /** A site of a prediction. */
 export interface PredictedSite {
@@ -111,6 +111,7 @@ function drawSite(label: string, site: DrawnSite, thetas: Float64Array, dimensio
   const { distribution, value, plate, support, name } = site;
   const sampler = new RowSampler(distribution, plate?.size ?? 1, value.shape);
   const nodes = sampler.parameters.map((p) => (sampler.perElement ? broadcast(p, plate, value.shape) : p));
+  checkSize(label, thetas.length / dimension, sampler.size, `values of "${name}"`);
   const out = new Float64Array((thetas.length / dimension) * sampler.size);
   const generator = siteGenerator(seed, name);
   const narrower = support !== distribution.support && support.kind !== "affine";
