@@ -96,7 +96,7 @@ export {
   logLikelihood,
   type OtherData,
 } from "./posterior/log-likelihood.js";
-export { type LooOptions, loo } from "./posterior/loo.js";
+export { type LooOptions, type LooPit, type LooPitOptions, loo, looPit } from "./posterior/loo.js";
 export {
   type PosteriorPredictiveOptions,
   type PredictedSite,

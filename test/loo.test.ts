@@ -278,6 +278,74 @@ describe("leave-one-out of a conjugate regression", () => {
   });
 });
 
+describe("where observations lie in what the others predict", () => {
+  test("is the closed form for a conjugate regression", async () => {
+    const data = table(60, 2, 0.2, 8);
+    const fit = await v.fit(regression, data, { seed: 1, posteriorDraws: 8000 });
+    const pit = v.looPit(fit);
+    data.y.forEach((value, i) => {
+      const keep = (_: unknown, j: number): boolean => j !== i;
+      const { mean, covariance } = exactPosterior({ X: data.X.filter(keep), y: data.y.filter(keep) });
+      const row = data.X[i]!;
+      const center = row.reduce((s, x, k) => s + x * mean[k]!, 0);
+      const variance = 1 + row.reduce((s, x, k) => s + x * row.reduce((t, z, j) => t + z * covariance[k]![j]!, 0), 0);
+      expect(Math.abs(pit.values[i]! - v.normal(center, Math.sqrt(variance)).cdf(value))).toBeLessThan(0.02);
+    });
+    expect(pit.message).toBe("The 60 observations lie where the model expects them.");
+  });
+
+  test("shows noise that is larger or smaller than the model says, and observations off to one side", async () => {
+    const data = table(80, 2, 0.2, 8);
+    const times = async (f: (y: number, i: number) => number): Promise<string> => {
+      const fit = await v.fit(regression, { X: data.X, y: data.y.map(f) }, { seed: 1 });
+      return v.looPit(fit).message;
+    };
+    const random = randomSource(12);
+    expect(await times(() => 2 * random.normal())).toMatch(
+      /^Predictions are too narrow: observations spread about [12]\.\d\d times/,
+    );
+    expect(await times(() => 0.3 * random.normal())).toMatch(
+      /^Predictions are too wide: observations spread about 0\.\d\d times/,
+    );
+    expect(await times((y) => y + 0.8)).toMatch(
+      /^Observations lie above their predictions, by about 0\.\d\d standard deviations/,
+    );
+  });
+
+  test("is uniform for counts of the right model, the same for a seed, and refused for vectors", async () => {
+    const rate = v.model<number[]>(({ sample, observe, plate }, y) => {
+      const rows = plate("row", y);
+      observe("y", v.poisson(sample("rate", v.gamma(2, 1))), rows.data(y));
+    });
+    const y = Array.from(v.poisson(1.4).sample(100, { seed: 5 }));
+    const fit = await v.fit(rate, y, { seed: 1 });
+    const pit = v.looPit(fit, { seed: 3 });
+    expect(pit.message).toBe("The 100 observations lie where the model expects them.");
+    expect(new Set(pit.values).size).toBe(100);
+    for (const u of pit.values) expect(u > 0 && u < 1).toBe(true);
+    expect(v.looPit(fit, { seed: 3 }).values).toEqual(pit.values);
+    const bound = v.poisson(1.4);
+    pit.values.forEach((u, i) => {
+      // Within the step of the observed count, up to what is not known of the rate.
+      expect(u).toBeLessThan(bound.cdf(y[i]!) + 0.1);
+      expect(u).toBeGreaterThan(bound.cdf(y[i]! - 1) - 0.1);
+    });
+    const pair = v.model<void>(({ sample, observe }) => {
+      const m = sample("m", v.normal(0, 1));
+      observe(
+        "y",
+        v.multivariateNormal(v.concat(m, m), [
+          [1, 0],
+          [0, 1],
+        ]),
+        [1, 2],
+      );
+    });
+    const vectors = await v.fit(pair, undefined, { seed: 1 });
+    expect(() => v.looPit(vectors)).toThrow("y: multivariateNormal has no distribution function");
+  });
+});
+
 describe("comparing models", () => {
   const data = table(120, 2, 0, 9);
   const without = (k: number): Table => ({ ...data, X: data.X.map((row) => row.filter((_, j) => j !== k)) });

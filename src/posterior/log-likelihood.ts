@@ -2,6 +2,7 @@
 // for many draws at once. What is one observation is what the likelihood is a density of: a number of a univariate one, also
 // where a row holds an array of them; a row's whole value of a multivariate one or of `independent(…)`.
 
+import * as g from "../compile/arithmetic.js";
 import { broadcast, type Node } from "../compile/node.js";
 import { sizeOfNode, Values } from "../compile/values.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
@@ -139,12 +140,14 @@ export class LogLikelihoodProgram {
   readonly shape: readonly number[];
   readonly dimension: number;
   readonly #values: Values;
+  readonly #site: DrawnSite;
 
   constructor(what: string, label: string, fit: FittedDraws, options: LogLikelihoodOptions) {
     const { traced, dimension } = tracedFor(what, label, fit, options, { whole: true });
     this.draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
     const site = observedSite(label, traced.observed, options.site);
     const node = pointwise(site);
+    this.#site = site;
     this.site = site.name;
     this.shape = shapeOf(node);
     this.dimension = dimension;
@@ -156,6 +159,24 @@ export class LogLikelihoodProgram {
   matrix(points: Float64Array): LogLikelihood {
     const draws = points.length / this.dimension;
     return { site: this.site, draws, shape: this.shape, values: this.#values.evaluate(points)[0]! };
+  }
+
+  /** P(Y ≤ y) of each observation at points, and for counts P(Y < y): [draw × observation]. */
+  distributionFunctions(points: Float64Array): readonly [Float64Array, Float64Array?] {
+    const { distribution: d, value, plate } = this.#site;
+    const upper = d.eventShape.length ? null : d.cdfOf(value);
+    if (!upper) throw new TypeError(`${this.site}: ${d.name} has no distribution function`);
+    const nodes = d.discrete ? [upper, d.cdfOf(g.sub(value, 1))!] : [upper];
+    const program = new Values(
+      this.dimension,
+      nodes.map((x) => broadcast(x, plate, value.shape)),
+      points.length / this.dimension,
+    );
+    try {
+      return program.evaluate(points) as [Float64Array, Float64Array?];
+    } finally {
+      program.dispose();
+    }
   }
 
   dispose(): void {
