@@ -112,3 +112,15 @@ test("priors that depend on other latents are not scaled unless they are named",
   expect(() => v.priorSensitivity(fit, { priors: ["y"] })).toThrow('priors[0]: expected one of "mu", "level", got "y"');
   expect(() => v.priorSensitivity(fit, { sites: ["y"] })).toThrow("sites[0]: expected one of");
 });
+
+test("of a fit that misses part of the posterior are said to be rough", async () => {
+  const funnel = v.model<void>(({ sample, observe }) => {
+    const u = sample("u", v.normal(0, 3));
+    const x = sample("x", v.normal(0, v.exp(u.mul(0.5))), { shape: [4] });
+    observe("y", v.normal(x.sum(), 1), 0.3);
+  });
+  const fit = await v.fit(funnel, undefined, { seed: 1, family: "meanField" });
+  const result = v.priorSensitivity(fit);
+  expect(result.khat).toBeGreaterThan(0.7);
+  expect(result.message).toMatch(/The fit's own k-hat is above 0\.70, so that this is only roughly right\.$/);
+});

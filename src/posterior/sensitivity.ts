@@ -40,7 +40,11 @@ export class Sensitivity {
   /** What follows, in a sentence or two. */
   readonly message: string;
 
-  constructor(readonly rows: readonly SensitivityRow[]) {
+  constructor(
+    readonly rows: readonly SensitivityRow[],
+    /** k-hat of the fit's draws; NaN for draws that are exact. */
+    readonly khat: number,
+  ) {
     const names = (verdict: SensitivityRow["verdict"]): string => {
       const all = rows.filter((r) => r.verdict === verdict).map((r) => r.name);
       return all.length > 5 ? `${all.slice(0, 5).join(", ")} and ${all.length - 5} more` : all.join(", ");
@@ -52,6 +56,7 @@ export class Sensitivity {
         : []),
       ...(prior ? [`The prior matters and the data say little for ${prior}.`] : []),
       ...(conflict || prior ? [] : ["No quantity is sensitive to its prior."]),
+      ...(khat > 0.7 ? ["The fit's own k-hat is above 0.70, so that this is only roughly right."] : []),
     ].join(" ");
   }
 
@@ -120,9 +125,8 @@ export function priorSensitivity(fit: FittedDraws, options: SensitivityOptions =
     fit.sites.map((s) => s.name),
   );
   const thetas = fit.unconstrainedDraws().subarray(0, draws * dimension);
-  const base = fit.logRatios
-    ? psis(fit.logRatios().subarray(0, draws)).weights
-    : new Float64Array(draws).fill(1 / draws);
+  const smoothed = fit.logRatios && psis(fit.logRatios().subarray(0, draws));
+  const base = smoothed?.weights ?? new Float64Array(draws).fill(1 / draws);
   const values = constrained(fit.target!, thetas, draws);
   const width = values.length / draws;
   const parts = [
@@ -139,7 +143,7 @@ export function priorSensitivity(fit: FittedDraws, options: SensitivityOptions =
         return { name, prior, likelihood, verdict };
       }),
     );
-  return new Sensitivity(rows);
+  return new Sensitivity(rows, smoothed?.khat ?? Number.NaN);
 }
 
 /** The weights when the part of the density is raised to each of the powers. */
