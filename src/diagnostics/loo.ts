@@ -173,7 +173,10 @@ export function logMean(v: Float64Array, weights?: Float64Array): { value: numbe
   let mean = 0;
   for (let d = 0; d < n; d++) if (w(d) > 0) mean += w(d) * scaled[d]!;
   let variance = 0;
-  for (let d = 0; d < n; d++) variance += (w(d) * (scaled[d]! - mean)) ** 2;
+  for (let d = 0; d < n; d++) {
+    const part = w(d) * (scaled[d]! - mean);
+    variance += part * part;
+  }
   return { value: max + log(mean), variance: variance / (mean * mean) };
 }
 
