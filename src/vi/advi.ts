@@ -14,6 +14,8 @@ import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./init
 import { Judge } from "./judge.js";
 import type { Full } from "./moments.js";
 import { naturalClimb, targetRoot } from "./natural.js";
+import { betterBasin, type Nested, nest } from "./nested.js";
+import type { NestedMap } from "./nested-map.js";
 import type { Outcome } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import { sentence } from "./report.js";
@@ -34,12 +36,16 @@ export interface AdviOptions {
   readonly init?: Float64Array | undefined;
   /** Whether to search for a start and climb by natural gradients before Adam. */
   readonly warmUp: boolean;
+  /** Whether to turn to nested Gaussians, in place of Adam, when a Gaussian is not right. */
+  readonly nest: boolean;
   /** Draws of the final check. */
   readonly checkDraws: number;
 }
 
 export interface AdviResult extends Outcome<Gaussian> {
   readonly family: FamilyName;
+  /** Maps that `approximation` is seen through, the last to be applied first; mostly none. */
+  readonly maps: readonly NestedMap[];
   /** ELBO of every step. */
   readonly trace: Float64Array;
   readonly steps: number;
@@ -81,19 +87,47 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
     const { judge, end, rate } = yield* climb(session, options, start);
     const { q } = judge;
     let final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
-    let rival: number | undefined;
-    // Look for other modes only where nothing else speaks against the answer.
-    const doubtless = final && final.bad === 0 && end === "judged" && !objection(final.check, final.shift);
-    if (final && doubtless && options.warmUp && target.dimension <= regressionLimit) {
-      const elbo = yield* rivalOf(session, q);
-      if (elbo !== undefined && elbo > final.check.elbo.value + negligible) rival = elbo;
+    const doubtless = (f: FinalCheck | undefined): boolean =>
+      f !== undefined && f.bad === 0 && !objection(f.check, f.shift);
+    let answer: Nested = { session, q: dense(q), maps: [], axes: [], final };
+    if (options.nest && !session.cancelled && !(end === "judged" && doubtless(final))) {
+      // Ratios without a mean say that q may be in a wrong place altogether; otherwise that is looked into only if nesting fails.
+      const lost = !final || !(final.check.psis.khat < 1);
+      const basin = lost ? yield* betterBasin(session, dense(q), start) : dense(q);
+      answer = orElse(answer, yield* nest(session, basin, options.checkDraws), session);
+      if (!lost && !session.cancelled && !doubtless(answer.final)) {
+        const other = yield* betterBasin(session, dense(q), start);
+        if (other !== basin) answer = orElse(answer, yield* nest(session, other, options.checkDraws), session);
+      }
     }
-    const cancelled = session.cancelled;
-    final ??= yield* checkFit(session, q, roughDraws, true);
-    return finished(session, options, q, cancelled ? "cancelled" : end, judge.last, final, rate, rival);
+    const { maps, axes } = answer;
+    final = answer.final;
+    try {
+      // Look for other modes only where nothing else speaks against the answer.
+      let rival: number | undefined;
+      const convincing = doubtless(final) && (end === "judged" || maps.length > 0);
+      if (final && convincing && options.warmUp && target.dimension <= regressionLimit) {
+        const elbo = yield* rivalOf(answer.session, maps.length > 0 ? answer.q : q);
+        if (elbo !== undefined && elbo > final.check.elbo.value + negligible) rival = elbo;
+      }
+      const { cancelled } = session;
+      final ??= yield* checkFit(answer.session, answer.q, roughDraws, true);
+      const approximation = maps.length > 0 ? answer.q : q;
+      const how: End = cancelled ? "cancelled" : maps.length > 0 ? "judged" : end;
+      return finished(answer.session, options, approximation, how, judge.last, final, rate, rival, maps, axes);
+    } finally {
+      if (answer.session !== session) answer.session.dispose();
+    }
   } finally {
     session.dispose();
   }
+}
+
+/** The later answer where it has maps, the earlier one otherwise; what is not kept is disposed of. */
+function orElse(earlier: Nested, later: Nested, session: Session): Nested {
+  const [kept, other] = later.maps.length > 0 ? [later, earlier] : [earlier, later];
+  if (other.session !== session && other.session !== kept.session) other.session.dispose();
+  return kept;
 }
 
 /** Draws of the check after a cancellation: somebody is waiting. */
@@ -128,6 +162,7 @@ function* climb(session: Session, options: AdviOptions, start: Float64Array): Ru
       if (session.cancelled) return { judge, end: "cancelled" };
       if (yield* judge.refine(best.q, 4)) return { judge, end: "judged" };
       if (session.cancelled) return { judge, end: "cancelled" };
+      if (options.nest) return { judge, end: "stages" };
       root = best.regression && targetRoot(best.q, best.regression);
       warm = true;
     }
@@ -159,9 +194,11 @@ function finished(
   final?: FinalCheck,
   stepSize?: number,
   rival?: number,
+  maps: readonly NestedMap[] = [],
+  axes: readonly string[] = [],
 ): AdviResult {
   const { check, shift, bad = 0 } = final ?? {};
-  const { status, message } = sentence({ end, check, shift, assessment, bad, rival, session, options });
+  const { status, message } = sentence({ end, check, shift, assessment, bad, rival, axes, session, options });
   return {
     status,
     message,
@@ -171,6 +208,7 @@ function finished(
     gradients: session.evaluator.gradients,
     check,
     family: options.family,
+    maps,
     trace: session.trace,
     steps: session.steps,
     stepSize,

@@ -6,17 +6,28 @@ import type { Target } from "../target.js";
 
 export class Evaluator implements Objective {
   readonly dimension: number;
-  /** Gradients evaluated so far, batches counting one per draw. */
-  gradients = 0;
   /** Values that were NaN or +Infinity. */
   undefinedValues = 0;
   private readonly point: Float64Array;
   private readonly slope: Float64Array;
 
-  constructor(readonly target: Target) {
+  constructor(
+    readonly target: Target,
+    /** Shared by evaluators of one fit. */
+    private readonly counter: { gradients: number } = { gradients: 0 },
+  ) {
     this.dimension = target.dimension;
     this.point = new Float64Array(target.dimension);
     this.slope = new Float64Array(target.dimension);
+  }
+
+  /** Gradients evaluated so far, batches counting one per draw. */
+  get gradients(): number {
+    return this.counter.gradients;
+  }
+
+  set gradients(count: number) {
+    this.counter.gradients = count;
   }
 
   /** The negative log density and its gradient: what optimisers minimise. */

@@ -13,6 +13,7 @@ import { coreNormals } from "./core-normals.js";
 import type { FamilyName } from "./families.js";
 import { drawsFromNormals, gaussianLogDensity } from "./gaussian.js";
 import { logRatiosOf } from "./log-ratios.js";
+import { throughMaps } from "./nested-map.js";
 import { adviStreams } from "./session.js";
 
 export interface FitOptions {
@@ -109,6 +110,7 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
       stepSize: options.stepSize === undefined ? undefined : positiveNumber(name("stepSize"), options.stepSize),
       init,
       warmUp,
+      nest: options.family === undefined && options.stepSize === undefined && warmUp,
       checkDraws: integer(name("checkDraws"), options.checkDraws ?? 2048, 64, 1_000_000),
     },
     posteriorDraws:
@@ -142,7 +144,7 @@ export class Fit extends Posterior {
           const points = new Float64Array(count * target.dimension);
           coreNormals(seed).fill(points, adviStreams.posterior, 0);
           drawsFromNormals(q, count, points, points);
-          return points;
+          return throughMaps(result.maps, count, points);
         }),
     });
   }

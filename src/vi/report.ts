@@ -16,6 +16,8 @@ export interface Facts {
   readonly bad: number;
   /** ELBO of a separate mode that is not negligible. */
   readonly rival: number | undefined;
+  /** Axes along which Gaussians were nested. */
+  readonly axes: readonly string[];
   readonly session: Session;
   readonly options: AdviOptions;
 }
@@ -35,7 +37,9 @@ function places(blamed: ReadonlyMap<string, number>): string {
 /** Status and sentences for the facts of a fit. */
 export function sentence(facts: Facts): { status: Status; message: string } {
   const { end, check, shift, assessment, session, options } = facts;
-  const family = familyName[options.family];
+  const nested = facts.axes.length > 0;
+  const along = [...new Set(facts.axes)].join(", ");
+  const family = nested ? `Gaussian nested along ${along}` : familyName[options.family];
   const where = places(session.blamed);
   const steps = `${session.steps} steps`;
   if (end === "noStart")
@@ -93,8 +97,12 @@ export function sentence(facts: Facts): { status: Status; message: string } {
   const advice =
     options.family === "meanField"
       ? 'Try family: "fullRank", or reparametrise.'
-      : "Reparametrise the model (non-centred, other scales), or use a richer family.";
-  const optimum = `The ELBO of the ${family} is at its optimum (${steps})`;
+      : nested
+        ? "Reparametrise the model: non-centred or centred effects, other scales, tighter priors."
+        : "Reparametrise the model (non-centred, other scales), or use a richer family.";
+  const optimum = nested
+    ? `No plain Gaussian is right, a ${family} was fitted (${steps})`
+    : `The ELBO of the ${family} is at its optimum (${steps})`;
   const against = objection(check, shift);
   if (against === "tail")
     return {

@@ -18,15 +18,20 @@ export const adviStreams = {
   check: 21,
   posterior: 22,
   paths: 23,
+  axis: 24,
+  profile: 25,
+  start: 26,
+  nest: 27,
 } as const;
 
 /** Up to this dimension gradients are regressed on draws. */
 export const regressionLimit = 160;
 
-export class Session {
-  readonly evaluator: Evaluator;
-  readonly normals: NormalSource;
+/** What a session shares with those of the same fit that look at its target through maps. */
+class Record {
   cancelled = false;
+  /** Gradients evaluated so far. */
+  gradients = 0;
   /** Batches and steps that were left out or shortened because something was not finite. */
   refused = 0;
   /** The last ELBO known. */
@@ -35,31 +40,76 @@ export class Session {
   steps = 0;
   /** Sites whose terms were not finite, with how often. */
   readonly blamed = new Map<string, number>();
-  readonly #trace: number[] = [];
+  readonly trace: number[] = [];
+}
+
+export class Session {
+  readonly evaluator: Evaluator;
+  readonly normals: NormalSource;
+  readonly #record: Record;
   readonly #moments = new Map<Full["kind"], MomentsCore>();
 
   constructor(
     readonly target: Target,
     readonly seed: number,
+    parent?: Session,
   ) {
-    this.evaluator = new Evaluator(target);
+    this.#record = parent ? parent.#record : new Record();
+    this.evaluator = new Evaluator(target, this.#record);
     this.normals = coreNormals(seed);
+  }
+
+  /** A session of the same fit for another view of its target. */
+  view(target: Target): Session {
+    return new Session(target, this.seed, this);
   }
 
   get dimension(): number {
     return this.target.dimension;
   }
 
+  get cancelled(): boolean {
+    return this.#record.cancelled;
+  }
+
+  set cancelled(value: boolean) {
+    this.#record.cancelled = value;
+  }
+
+  get refused(): number {
+    return this.#record.refused;
+  }
+
+  set refused(value: number) {
+    this.#record.refused = value;
+  }
+
+  get steps(): number {
+    return this.#record.steps;
+  }
+
+  set steps(value: number) {
+    this.#record.steps = value;
+  }
+
+  get elbo(): number {
+    return this.#record.elbo;
+  }
+
+  get blamed(): Map<string, number> {
+    return this.#record.blamed;
+  }
+
   /** ELBO of each step so far. */
   get trace(): Float64Array {
-    return Float64Array.from(this.#trace);
+    return Float64Array.from(this.#record.trace);
   }
 
   /** Notes a step and its ELBO. */
   record(elbo: number): void {
-    this.steps++;
-    this.elbo = elbo;
-    this.#trace.push(elbo);
+    this.#record.steps++;
+    this.#record.elbo = elbo;
+    this.#record.trace.push(elbo);
   }
 
   /** Notes a point at which something was not finite. */

@@ -1,0 +1,219 @@
+// Learns a nested map: at each knot along the axis a mean-field Gaussian for everything else, by natural gradients on common draws, from
+// the centre outwards, each knot from where its neighbours lead. What comes out beside shifts and scales is, at each knot, a bound
+// on the log marginal density of the axis, made nearly tight by its second cumulant (the variance of the log ratios); its normal scores
+// are the map along the axis. A knot's step is taken only if it raises the bound on its own draws.
+
+import { exp, log, logTwoPi, normalQuantile } from "../linalg/elementary.js";
+import { dotAt } from "../linalg/vector.js";
+import type { Run } from "../optim/run.js";
+import { lanes } from "./moments.js";
+import type { Axis } from "./nested-axis.js";
+import { knotWeights, type NestedMap, type Quantile } from "./nested-map.js";
+import type { Session } from "./session.js";
+
+const step = 0.5;
+/** Nats below the largest marginal density at which the profile ends, and knots at most on either side. */
+const depth = 14;
+const most = 72;
+const iterations = 6;
+/** Nats that a further iteration must be expected to bring. */
+const worthwhile = 0.01;
+/** What the second cumulant may add at most, in nats. */
+const largestCorrection = 3;
+
+interface Knot {
+  readonly shift: Float64Array;
+  readonly logScale: Float64Array;
+  /** The bound on the log marginal density, up to a constant. */
+  readonly bound: number;
+  /** Half the variance of the log ratios. */
+  readonly correction: number;
+}
+
+interface Evaluated {
+  readonly bound: number;
+  readonly correction: number;
+  /** Gradient with respect to the shift, and curvature, in units of the scales. */
+  readonly slope: Float64Array;
+  readonly curvature: Float64Array;
+}
+
+/** Nats that the next step is expected to bring, to second order. */
+function expectedGain({ slope, curvature }: Evaluated): number {
+  let gain = 0;
+  for (let i = 1; i < slope.length; i++) {
+    const c = Math.max(curvature[i]!, 1 / 8);
+    gain += (0.5 * slope[i]! * slope[i]!) / c + 0.25 * (c - 1) * (c - 1);
+  }
+  return gain;
+}
+
+/** Learns the map for an axis through `mean`; `normals` are [draw][D] in mirrored pairs. Undefined when cancelled or not finite at the centre. */
+export function* nestedProfile(
+  session: Session,
+  mean: Float64Array,
+  axis: Axis,
+  logDeterminant: number,
+  normals: Float64Array,
+): Run<NestedMap | undefined> {
+  const n = session.dimension;
+  const { root } = axis;
+  const draws = normals.length / n;
+  const points = new Float64Array(draws * n);
+  const gradients = new Float64Array(draws * n);
+  const values = new Float64Array(draws);
+  const transposed = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) transposed[j * n + i] = root[i * n + j]!;
+  const squares = new Float64Array(n);
+  for (let d = 0; d < draws; d++)
+    for (let i = 1; i < n; i++) squares[i] = squares[i]! + normals[d * n + i]! * normals[d * n + i]!;
+
+  function* evaluate(t: number, shift: Float64Array, logScale: Float64Array): Run<Evaluated> {
+    const scale = logScale.map(exp);
+    const v = new Float64Array(n);
+    for (let d = 0; d < draws; d++) {
+      v[0] = t;
+      for (let i = 1; i < n; i++) v[i] = shift[i]! + scale[i]! * normals[d * n + i]!;
+      for (let i = 0; i < n; i++) points[d * n + i] = mean[i]! + dotAt(n, root, i * n, v, 0);
+    }
+    for (let from = 0; from < draws && !session.cancelled; from += 4 * lanes) {
+      const to = Math.min(from + 4 * lanes, draws);
+      const part = (a: Float64Array, width: number): Float64Array => a.subarray(from * width, to * width);
+      session.evaluator.batch(to - from, part(points, n), part(gradients, n), part(values, 1));
+      yield* session.turn("nest");
+    }
+    const slope = new Float64Array(n);
+    const curvature = new Float64Array(n);
+    let bound = 0;
+    let mean1 = 0;
+    let square = 0;
+    for (let d = 0; d < draws; d++) {
+      const value = values[d]!;
+      bound += value / draws;
+      const ratio = value + 0.5 * dotAt(n - 1, normals, d * n + 1, normals, d * n + 1);
+      const a = ratio - mean1;
+      mean1 += a / (d + 1);
+      square += a * (ratio - mean1);
+      for (let i = 1; i < n; i++) {
+        const h = dotAt(n, transposed, i * n, gradients, d * n) * scale[i]!;
+        slope[i] = slope[i]! + h / draws;
+        curvature[i] = curvature[i]! - (h * normals[d * n + i]!) / squares[i]!;
+      }
+    }
+    let entropy = 0;
+    for (let i = 1; i < n; i++) entropy += logScale[i]!;
+    // An undefined gradient makes the knot's next step undefined; its bound is refused with it.
+    const probe = dotAt(n, slope, 0, slope, 0) + dotAt(n, curvature, 0, curvature, 0);
+    return {
+      bound: Number.isFinite(probe) ? bound + entropy : Number.NEGATIVE_INFINITY,
+      correction: (0.5 * square) / Math.max(1, draws - 1),
+      slope,
+      curvature,
+    };
+  }
+
+  function* climb(t: number, from: Pick<Knot, "shift" | "logScale">): Run<Knot> {
+    let { shift, logScale } = from;
+    let now = yield* evaluate(t, shift, logScale);
+    for (let k = 0; k < 20 && !(now.bound > Number.NEGATIVE_INFINITY) && !session.cancelled; k++) {
+      logScale = logScale.map((s) => s - 1);
+      now = yield* evaluate(t, shift, logScale);
+    }
+    for (let k = 0; k < iterations && now.bound > Number.NEGATIVE_INFINITY && !session.cancelled; k++) {
+      if (expectedGain(now) < worthwhile) break;
+      let gain = 0;
+      for (const rho of [1, 0.4, 0.15]) {
+        const nextShift = shift.slice();
+        const nextScale = logScale.slice();
+        for (let i = 1; i < n; i++) {
+          // By these bounds a scale grows by at most a factor 3 a step, and a location moves by at most two standard deviations.
+          const c = Math.min(Math.max(now.curvature[i]!, 1 / 8), 1e6);
+          nextScale[i] = nextScale[i]! - 0.5 * rho * log(c);
+          const move = Math.min(Math.max(now.slope[i]! / c, -2), 2);
+          nextShift[i] = nextShift[i]! + rho * move * exp(logScale[i]!);
+        }
+        const next = yield* evaluate(t, nextShift, nextScale);
+        if (session.cancelled || next.bound <= now.bound) continue;
+        gain = next.bound - now.bound;
+        shift = nextShift;
+        logScale = nextScale;
+        now = next;
+        break;
+      }
+      if (gain < worthwhile) break;
+    }
+    return { shift, logScale, bound: now.bound, correction: now.correction };
+  }
+
+  const zero = new Float64Array(n);
+  const centre = yield* climb(0, { shift: zero, logScale: zero });
+  if (session.cancelled || !(centre.bound > Number.NEGATIVE_INFINITY)) return undefined;
+  let max = centre.bound;
+  const sides: Knot[][] = [];
+  for (const sign of [-1, 1]) {
+    const side = [centre];
+    for (let k = 1; k <= most; k++) {
+      const a = side[k - 1]!;
+      const b = side[k - 2];
+      const onward = (key: "shift" | "logScale"): Float64Array =>
+        a[key].map((x, i) => (b ? x + Math.min(Math.max(x - b[key][i]!, -step), step) : x));
+      const knot = yield* climb(sign * k * step, { shift: onward("shift"), logScale: onward("logScale") });
+      if (session.cancelled) return undefined;
+      if (!(knot.bound > Number.NEGATIVE_INFINITY)) break;
+      side.push(knot);
+      max = Math.max(max, knot.bound);
+      if (knot.bound < max - depth) break;
+    }
+    sides.push(side);
+  }
+  const all = [...sides[0]!.slice(1).reverse(), ...sides[1]!];
+  if (all.length < 3) return undefined;
+  const grid = { first: -step * (sides[0]!.length - 1), step, knots: all.length };
+  const shift = new Float64Array(all.length * n);
+  const logScale = new Float64Array(all.length * n);
+  all.forEach((knot, k) => {
+    shift.set(knot.shift, k * n);
+    logScale.set(knot.logScale, k * n);
+  });
+  const density = Float64Array.from(all, (knot) => knot.bound - max + Math.min(knot.correction, largestCorrection));
+  return { dimension: n, mean, root, logDeterminant, ...grid, shift, logScale, quantile: normalScores(grid, density) };
+}
+
+/** Pieces between two knots in the table of normal scores. */
+const pieces = 8;
+/** The slowest decay of a tail beyond the last knot, per unit of the axis. */
+const slowest = 0.3;
+
+/** The quantile function of the density exp(f), f being known at the knots, smooth between them and linear beyond. */
+function normalScores(grid: Pick<NestedMap, "first" | "step" | "knots">, f: Float64Array): Quantile {
+  const size = (grid.knots - 1) * pieces + 1;
+  const h = grid.step / pieces;
+  const w = new Float64Array(4);
+  const values = Float64Array.from({ length: size }, (_, k) => grid.first + k * h);
+  const logDensity = values.map((t) => {
+    const row = knotWeights(grid, t, w, new Float64Array(4));
+    let s = 0;
+    for (let k = 0; k < 4; k++) if (w[k] !== 0) s += w[k]! * f[row + k]!;
+    return s;
+  });
+  // Exact integrals of the exponential of a straight line, piece by piece, from both ends.
+  const mass = (a: number, b: number): number =>
+    h * (Math.abs(b - a) < 1e-6 ? exp(0.5 * (a + b)) : (exp(b) - exp(a)) / (b - a));
+  const last = size - 1;
+  const below = new Float64Array(size);
+  const above = new Float64Array(size);
+  below[0] = exp(logDensity[0]!) / Math.max((logDensity[1]! - logDensity[0]!) / h, slowest);
+  above[last] = exp(logDensity[last]!) / Math.max((logDensity[last - 1]! - logDensity[last]!) / h, slowest);
+  for (let k = 1; k < size; k++) below[k] = below[k - 1]! + mass(logDensity[k - 1]!, logDensity[k]!);
+  for (let k = last; k-- > 0; ) above[k] = above[k + 1]! + mass(logDensity[k]!, logDensity[k + 1]!);
+  const total = below[0]! + above[0]!;
+  const scores = new Float64Array(size);
+  const slopes = new Float64Array(size);
+  for (let k = 0; k < size; k++) {
+    // Each tail from its own side, so that neither is a difference of nearly equal numbers.
+    const y = below[k]! < above[k]! ? normalQuantile(below[k]! / total) : -normalQuantile(above[k]! / total);
+    scores[k] = y;
+    slopes[k] = total * exp(-0.5 * y * y - 0.5 * logTwoPi - logDensity[k]!);
+  }
+  return { scores, values, slopes };
+}
