@@ -11,8 +11,8 @@ import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
 import { type Entropy, entropies } from "./advi-state.js";
 import { coreNormals } from "./core-normals.js";
 import type { FamilyName } from "./families.js";
-import { drawsFromNormals, gaussianLogDensity } from "./gaussian.js";
-import { logRatiosOf } from "./log-ratios.js";
+import { drawsFromNormals } from "./gaussian.js";
+import { logApproximation, logRatios } from "./log-ratios.js";
 import { throughMaps } from "./nested-map.js";
 import { adviStreams } from "./session.js";
 
@@ -151,15 +151,12 @@ export class Fit extends Posterior {
 
   /** For each of the kept draws the log density of the target minus that of the approximation: what importance weighting corrects by. */
   logRatios(): Float64Array {
-    const points = this.unconstrainedDraws();
-    return logRatiosOf(this.target, this.result.approximation!, points);
+    return logRatios(this.target, this.result, this.unconstrainedDraws());
   }
 
   /** Log density of the approximation at points of the unconstrained scale, [draw × dimension]. */
   logApproximation(points: Float64Array): Float64Array {
-    const out = new Float64Array(points.length / this.target.dimension);
-    gaussianLogDensity(this.result.approximation!, out.length, points, out);
-    return out;
+    return logApproximation(this.result, points);
   }
 
   /** Frees the compiled model at once instead of when this object is garbage. Draws that were read before stay readable. */

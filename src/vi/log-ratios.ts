@@ -1,16 +1,34 @@
-// Importance ratios of a target to a Gaussian approximation at given points: what corrects draws of the approximation.
+// The density of what a fit answers with, at any points, and importance ratios of the target to it: what corrects its draws.
 
 import type { Target } from "../target.js";
 import { Evaluator } from "./evaluate.js";
 import { type Gaussian, gaussianLogDensity } from "./gaussian.js";
+import { invertNested } from "./nested-inverse.js";
+import type { NestedMap } from "./nested-map.js";
 
-/** Log density of the target minus that of `q` at each of the points [draw × dimension]. */
-export function logRatiosOf(target: Target, q: Gaussian, points: Float64Array): Float64Array {
-  const draws = points.length / target.dimension;
-  const ratios = new Float64Array(draws);
-  gaussianLogDensity(q, draws, points, ratios);
+/** A Gaussian, seen through maps. */
+interface Approximation {
+  readonly approximation: Gaussian | undefined;
+  readonly maps: readonly NestedMap[];
+}
+
+/** Log density at points [draw × dimension]. */
+export function logApproximation({ approximation: q, maps }: Approximation, points: Float64Array): Float64Array {
+  if (!q) throw new Error("the fit has no approximation");
+  const draws = points.length / q.mean.length;
+  const jacobian = new Float64Array(draws);
+  let y = points;
+  for (const map of maps) y = invertNested(map, draws, y, jacobian);
+  const out = new Float64Array(draws);
+  gaussianLogDensity(q, draws, y, out);
+  return maps.length ? out.map((v, d) => v - jacobian[d]!) : out;
+}
+
+/** Log density of the target minus that of the approximation at points [draw × dimension]. */
+export function logRatios(target: Target, answer: Approximation, points: Float64Array): Float64Array {
+  const ratios = logApproximation(answer, points);
+  const draws = ratios.length;
   const values = new Float64Array(draws);
   new Evaluator(target).batch(draws, points, new Float64Array(points.length), values);
-  for (let d = 0; d < draws; d++) ratios[d] = values[d]! - ratios[d]!;
-  return ratios;
+  return ratios.map((q, d) => values[d]! - q);
 }
