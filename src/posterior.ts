@@ -1,7 +1,8 @@
-// What a fit answers with: draws of the approximation on the scale people read, their summary, and the verdict on the fit. Draws are
-// made once, when first asked for, from the seed of the fit; everything handed out is a copy. Nothing here needs the model's
-// data, only the target's map from the unconstrained scale.
+// What a fit answers with: draws on the scale people read, their summary, and the verdict on the fit. Draws of the approximation are made
+// once, when first asked for, from the seed of the fit; where the importance ratios of the posterior to it can be trusted (k-hat below its
+// threshold), means, quantiles and draws are corrected by them. Everything handed out is a copy.
 
+import { type Psis, psis, resampleWithReplacement, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 import { integer, knownOptions, rangeError, typeError } from "./errors.js";
 import type { Status } from "./optim/run.js";
 import { type Row, table } from "./posterior/table.js";
@@ -22,7 +23,12 @@ export interface PosteriorParts {
   readonly sample?: ((draws: number) => Float64Array) | undefined;
   /** How many draws are kept; default 4,000. */
   readonly draws?: number | undefined;
+  /** Log density of the posterior minus that of the approximation at such draws. Absent: nothing is corrected. */
+  readonly logRatios?: ((points: Float64Array) => Float64Array) | undefined;
 }
+
+/** A draw, as a function of it sees it: the values of a site, row-major; a number for a scalar site. */
+export type DrawAccess = (name: string) => number | Float64Array;
 
 export interface SummaryOptions {
   /** Only these sites. */
@@ -75,12 +81,48 @@ function wrap(text: string, width: number): string[] {
 const sizeOf = (site: Site): number => site.shape.reduce((a, b) => a * b, 1);
 
 /** Value at probability p of sorted values, between order statistics (Hyndman & Fan 1996, type 7). */
-export function quantileOf(sorted: Float64Array, p: number): number {
-  const at = p * (sorted.length - 1);
+export function quantileOf(ascending: Float64Array, p: number): number {
+  const at = p * (ascending.length - 1);
   const low = Math.floor(at);
-  const a = sorted[low]!;
-  const b = sorted[Math.min(low + 1, sorted.length - 1)]!;
+  const a = ascending[low]!;
+  const b = ascending[Math.min(low + 1, ascending.length - 1)]!;
   return a === b ? a : a + (at - low) * (b - a);
+}
+
+/** Fewest effective draws with which weights correct anything. */
+const fewest = 100;
+
+/** The quantile function of a column: of its values as they are, or weighted, which for equal weights is the same. */
+function quantiles(column: Float64Array, weights: Float64Array | undefined): (p: number) => number {
+  if (!weights) {
+    const ascending = column.slice().sort();
+    return (p) => quantileOf(ascending, p);
+  }
+  const order = Uint32Array.from(column, (_, i) => i).sort((a, b) => column[a]! - column[b]! || a - b);
+  // Midpoints of the weights, stretched so that the least value is at 0 and the greatest at 1.
+  const places = new Float64Array(column.length);
+  let sum = 0;
+  order.forEach((i, k) => {
+    places[k] = sum + 0.5 * weights[i]!;
+    sum += weights[i]!;
+  });
+  const first = places[0]!;
+  const span = places[places.length - 1]! - first;
+  return (p) => {
+    const target = first + p * span;
+    let low = 0;
+    let high = places.length - 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (places[middle]! <= target) low = middle;
+      else high = middle;
+    }
+    const a = column[order[low]!]!;
+    const b = column[order[high]!]!;
+    const width = places[high]! - places[low]!;
+    const share = width > 0 ? Math.min(Math.max((target - places[low]!) / width, 0), 1) : 0;
+    return a === b ? a : a + share * (b - a);
+  };
 }
 
 export class Posterior {
@@ -96,6 +138,9 @@ export class Posterior {
   /** [draw][value], filled when first asked for. */
   #values: Float64Array | undefined;
   #unconstrained: Float64Array | undefined;
+  #psis: Psis | undefined;
+  /** Draws by which `draws` answers, after resampling; absent: as they are. */
+  #order: Int32Array | undefined;
   #width = 0;
   #sites: readonly Site[] | undefined;
 
@@ -138,8 +183,28 @@ export class Posterior {
     const values = constrained(this.#target, unconstrained, draws);
     this.#unconstrained = unconstrained;
     this.#width = values.length / draws;
+    if (this.#parts.logRatios) {
+      const smoothed = psis(this.#parts.logRatios(unconstrained));
+      this.#psis = smoothed;
+      if (smoothed.khat <= smoothed.threshold && smoothed.effectiveDraws >= fewest && smoothed.khat !== 0)
+        this.#order = resampleWithReplacement(smoothed.weights, draws, new Float64Array(draws).fill(0.5));
+    }
     this.#values = values;
     return values;
+  }
+
+  /** Weights that correct the draws, if they do. */
+  get #weights(): Float64Array | undefined {
+    this.#make();
+    return this.#order && this.#psis?.weights;
+  }
+
+  /**
+   * Smoothed importance weights of the draws of `unconstrainedDraws`, summing to one, by which means, quantiles and `draws` are corrected;
+   * undefined where nothing is corrected: k-hat is above its threshold, or it was not asked for, or there is nothing to correct.
+   */
+  get weights(): Float64Array | undefined {
+    return this.#weights?.slice();
   }
 
   #names(): readonly string[] | undefined {
@@ -179,27 +244,68 @@ export class Posterior {
     return site;
   }
 
-  /** Draws of a site on the scale people read: [draw × size], row-major in the site's shape. */
+  /**
+   * Draws of a site on the scale people read: [draw × size], row-major in the site's shape. All count the same: where importance weights
+   * correct the approximation, its draws are resampled by them.
+   */
   draws(name: string): Float64Array {
     const site = this.#site("posterior.draws(name)", name);
     const values = this.#make();
     const size = sizeOf(site);
     const out = new Float64Array(this.size * size);
     for (let d = 0; d < this.size; d++) {
-      const from = d * this.#width + site.offset;
+      const from = (this.#order?.[d] ?? d) * this.#width + site.offset;
       out.set(values.subarray(from, from + size), d * size);
     }
     return out;
   }
 
-  /** Draws on the unconstrained scale, [draw × dimension]. */
+  /** Draws of the approximation on the unconstrained scale, [draw × dimension], as they are: never corrected. */
   unconstrainedDraws(): Float64Array {
     this.#make();
     return this.#unconstrained!.slice();
   }
 
-  /** Means of a site's values, row-major in its shape. */
-  mean(name: string): Float64Array {
+  /** The same, resampled by the weights where these correct the approximation: the rows of `draws`. */
+  correctedDraws(): Float64Array {
+    this.#make();
+    const all = this.#unconstrained!;
+    if (!this.#order) return all.slice();
+    const n = this.#target.dimension;
+    const out = new Float64Array(all.length);
+    this.#order.forEach((from, d) => {
+      out.set(all.subarray(from * n, (from + 1) * n), d * n);
+    });
+    return out;
+  }
+
+  /**
+   * The posterior mean of a function of a draw, with its Monte Carlo standard error and a k-hat of its own (of the weights, and of both
+   * tails of weight times value): `mean((at) => Number(at("mu") > 0))`. For the name of a site, the means of its values, row-major.
+   */
+  mean(name: string): Float64Array;
+  mean(f: (at: DrawAccess) => number): WeightedEstimate;
+  mean(what: string | ((at: DrawAccess) => number)): Float64Array | WeightedEstimate {
+    return typeof what === "function" ? this.#expectation(what) : this.#means(what);
+  }
+
+  #expectation(f: (at: DrawAccess) => number): WeightedEstimate {
+    const values = this.#make();
+    const draws = this.size;
+    const of = Float64Array.from({ length: draws }, (_, d) => {
+      const value: unknown = f((name) => {
+        const site = this.#site("posterior.mean(f): the name", name);
+        const from = d * this.#width + site.offset;
+        return site.shape.length ? values.slice(from, from + sizeOf(site)) : values[from]!;
+      });
+      if (typeof value !== "number") throw typeError("posterior.mean(f)", "a function that returns a number", value);
+      return value;
+    });
+    const equal = { weights: new Float64Array(draws).fill(1 / draws), khat: this.#psis?.khat ?? Number.NaN };
+    return weightedMean(this.#order && this.#psis ? this.#psis : equal, of);
+  }
+
+  #means(name: string): Float64Array {
     return this.#perValue(this.#site("posterior.mean(name)", name), (row) => row.mean);
   }
 
@@ -218,9 +324,9 @@ export class Posterior {
     const size = sizeOf(site);
     const out = new Float64Array(size * probabilities.length);
     for (let i = 0; i < size; i++) {
-      const sorted = this.#column(site.offset + i).sort();
+      const quantile = quantiles(this.#column(site.offset + i), this.#weights);
       probabilities.forEach((p, k) => {
-        out[i * probabilities.length + k] = quantileOf(sorted, p);
+        out[i * probabilities.length + k] = quantile(p);
       });
     }
     return out;
@@ -238,24 +344,37 @@ export class Posterior {
   #row(site: Site, i: number): Row {
     const at = site.offset + i;
     const column = this.#column(at);
+    const weights = this.#weights;
+    const share = 1 / column.length;
+    // Running mean and sum of squares (West 1979), and the sum that the standard error of a weighted mean needs.
+    let total = 0;
     let mean = 0;
     let square = 0;
     column.forEach((v, d) => {
+      const w = weights ? weights[d]! : share;
+      if (w <= 0) return;
+      total += w;
       const a = v - mean;
-      mean += a / (d + 1);
-      square += a * (v - mean);
+      mean += (w / total) * a;
+      square += w * a * (v - mean);
     });
-    const sd = Math.sqrt(square / Math.max(1, column.length - 1));
-    column.sort();
+    const effective = weights ? this.#psis!.effectiveDraws : column.length;
+    const sd = Math.sqrt((square / total) * (effective / Math.max(1, effective - 1)));
+    let error = 0;
+    weights?.forEach((w, d) => {
+      const e = w * (column[d]! - mean);
+      error += e * e;
+    });
+    const quantile = quantiles(column, weights);
     const name = this.#target.sites && this.#names()?.[at];
     return {
       name: name || elementNames(site)[i]!,
       mean,
       sd,
-      q5: quantileOf(column, 0.05),
-      median: quantileOf(column, 0.5),
-      q95: quantileOf(column, 0.95),
-      error: sd / Math.sqrt(column.length),
+      q5: quantile(0.05),
+      median: quantile(0.5),
+      q95: quantile(0.95),
+      error: weights ? Math.sqrt(error) : sd / Math.sqrt(column.length),
     };
   }
 
@@ -269,8 +388,9 @@ export class Posterior {
       ? sites.flatMap((site) => Array.from({ length: sizeOf(site) }, (_, i) => this.#row(site, i)))
       : [];
     const elbo = Number.isFinite(this.elbo) ? `${this.elbo.toFixed(2)} ± ${this.elboStandardError.toFixed(2)}` : "none";
+    const corrected = this.#parts.sample && this.#weights ? ", corrected by importance" : "";
     const khat = Number.isNaN(this.khat) ? "" : `, k-hat ${Number.isFinite(this.khat) ? this.khat.toFixed(2) : "Inf"}`;
-    return new Summary(rows, this.message, `${this.status}: ELBO ${elbo}${khat}, ${this.size} draws`);
+    return new Summary(rows, this.message, `${this.status}: ELBO ${elbo}${khat}, ${this.size} draws${corrected}`);
   }
 }
 

@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { shorten, table } from "../src/posterior/table.js";
 import { Posterior } from "../src/posterior.js";
 import type { Target } from "../src/target.js";
+import { coreNormals } from "../src/vi/core-normals.js";
 import { fitTargetSync } from "../src/vi/fit.js";
-import { normalNormal } from "./support/targets.js";
+import { gaussianTarget, normalNormal } from "./support/targets.js";
 
 /** theta ~ N((0, 1, 2), diag(1, 2, 3)^2), read as a positive scalar, a vector of two, and their sum. */
 const target: Target = {
@@ -170,5 +171,116 @@ describe("the table", () => {
     expect(shorten("alpha[3]", 20)).toBe("alpha[3]");
     expect(shorten("coefficients[12]", 12)).toBe("coeffic…[12]");
     expect(shorten("abcdefghij", 5)).toBe("abcd…");
+  });
+});
+
+describe("correction by importance weights", () => {
+  /** A narrow Gaussian for a wider normal, as a posterior of its draws: weights correct mean, spread and quantiles. */
+  const target = gaussianTarget(Float64Array.of(2, -1), Float64Array.of(1, 0, 0, 0.25));
+  const q = { mean: [1.7, -0.6], sd: [0.9, 1.8] } as const;
+  const posterior = (correct: boolean, draws = 20_000): Posterior =>
+    new Posterior(target, {
+      status: "converged",
+      message: "",
+      elbo: 0,
+      elboStandardError: 0,
+      khat: Number.NaN,
+      trace: new Float64Array(0),
+      gradients: 0,
+      draws,
+      sample: (count) => {
+        const z = new Float64Array(2 * count);
+        coreNormals(5).fill(z, 3, 0);
+        return z.map((v, k) => q.mean[k % 2]! + q.sd[k % 2]! * v);
+      },
+      logRatios: correct
+        ? (points) =>
+            Float64Array.from({ length: points.length / 2 }, (_, d) => {
+              let log = 0;
+              for (let i = 0; i < 2; i++) {
+                const x = points[2 * d + i]!;
+                const m = [2, -1][i]!;
+                const s = [1, 2][i]!;
+                log += -0.5 * ((x - m) / s) ** 2 - Math.log(s);
+                log -= -0.5 * ((x - q.mean[i]!) / q.sd[i]!) ** 2 - Math.log(q.sd[i]!);
+              }
+              return log;
+            })
+        : undefined,
+    });
+
+  test("means, standard deviations and quantiles are those of the posterior, within the errors given", () => {
+    const corrected = posterior(true).summary();
+    const truth = [
+      { mean: 2, sd: 1 },
+      { mean: -1, sd: 2 },
+    ];
+    truth.forEach(({ mean, sd }, i) => {
+      const row = corrected.rows[i]!;
+      expect(Math.abs(row.mean - mean)).toBeLessThan(4 * row.error);
+      expect(row.error).toBeLessThan(0.02 * sd);
+      expect(Math.abs(row.sd / sd - 1)).toBeLessThan(0.04);
+      expect(Math.abs(row.q95 - (mean + 1.6449 * sd)) / sd).toBeLessThan(0.08);
+      expect(Math.abs(row.q5 - (mean - 1.6449 * sd)) / sd).toBeLessThan(0.08);
+    });
+    expect(corrected.toString()).toContain("corrected by importance");
+    // The approximation itself is 0.3 and 0.2 standard deviations off.
+    const plain = posterior(false).summary();
+    expect(Math.abs(plain.rows[0]!.mean - 1.7)).toBeLessThan(0.03);
+    expect(posterior(false).weights).toBeUndefined();
+  });
+
+  test("draws are resampled together, so that all counts are the posterior's, rows stay rows, and the raw draws stay as they are", () => {
+    const p = posterior(true);
+    const x = p.draws("theta[0]");
+    const y = p.draws("theta[1]");
+    const rows = p.correctedDraws();
+    let sum = 0;
+    x.forEach((v, d) => {
+      sum += v;
+      expect(rows[2 * d]).toBe(v);
+      expect(rows[2 * d + 1]).toBe(y[d]);
+    });
+    expect(Math.abs(sum / x.length - 2)).toBeLessThan(0.04);
+    expect(p.unconstrainedDraws()).toEqual(posterior(false).unconstrainedDraws());
+    const total = p.weights!.reduce((a, w) => a + w, 0);
+    expect(total).toBeCloseTo(1, 12);
+  });
+
+  test("the mean of a function of a draw comes with its error and its own k-hat", () => {
+    const p = posterior(true);
+    const product = p.mean((at) => (at("theta[0]") as number) * (at("theta[1]") as number));
+    expect(Math.abs(product.value + 2)).toBeLessThan(4 * product.error);
+    expect(product.khat).toBeLessThan(0.7);
+    const positive = p.mean((at) => Number((at("theta[1]") as number) > -1));
+    expect(Math.abs(positive.value - 0.5)).toBeLessThan(4 * positive.error);
+    expect(() => p.mean((at) => at("tau") as number)).toThrow(/one of "theta\[0\]", "theta\[1\]", got "tau"/);
+    expect(() => p.mean((() => "x") as unknown as () => number)).toThrow(TypeError);
+  });
+
+  test("within two errors of the truth 95 times in a hundred", () => {
+    let inside = 0;
+    const runs = 200;
+    for (let run = 0; run < runs; run++) {
+      const log = new Float64Array(1000);
+      const z = new Float64Array(1000);
+      coreNormals(run).fill(z, 8, 0);
+      const p = new Posterior(gaussianTarget(Float64Array.of(0), Float64Array.of(1)), {
+        status: "converged",
+        message: "",
+        elbo: 0,
+        elboStandardError: 0,
+        khat: Number.NaN,
+        trace: new Float64Array(0),
+        gradients: 0,
+        draws: 1000,
+        sample: () => z.map((v) => 0.3 + 1.2 * v),
+        logRatios: (points) => log.map((_, d) => -0.5 * points[d]! ** 2 + 0.5 * z[d]! ** 2),
+      });
+      const { value, error } = p.mean((at) => at("theta[0]") as number);
+      if (Math.abs(value) < 2 * error) inside++;
+    }
+    // 95.4 %, give or take three binomial standard errors.
+    expect(inside / runs).toBeGreaterThan(0.954 - 0.045);
   });
 });

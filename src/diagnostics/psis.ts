@@ -140,7 +140,7 @@ export interface WeightedEstimate {
  * Importance-weighted mean of f over the draws, `values[i]` being f at draw i, with its own Monte Carlo error (delta method) and k-hat: a
  * function with heavy tails may need more draws than the weights alone (Vehtari et al. 2024, section 3.2.5).
  */
-export function weightedMean(smoothed: Psis, values: Float64Array): WeightedEstimate {
+export function weightedMean(smoothed: Pick<Psis, "weights" | "khat">, values: Float64Array): WeightedEstimate {
   const { weights } = smoothed;
   const draws = weights.length;
   if (values.length !== draws) throw rangeError("values", `one value per draw (${draws})`, values);

@@ -18,6 +18,8 @@ export interface FittedDraws {
   readonly sites: readonly Site[];
   /** [draw × dimension] */
   unconstrainedDraws(): Float64Array;
+  /** The same, resampled so that they are the posterior's. Absent where they are its own. */
+  correctedDraws?(): Float64Array;
   /** For each draw the log joint density minus the log density it was drawn from. Absent where the draws are the posterior's own. */
   logRatios?(): Float64Array;
   /** Log density of the approximation at any points [draw × dimension]. */

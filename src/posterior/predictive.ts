@@ -241,7 +241,7 @@ export function posteriorPredictive(fit: FittedDraws, options: PosteriorPredicti
   const observed = traced.observed.map((s) => s.name);
   const known = [...observed, ...traced.deterministics.map((d) => d.name)];
   const names = chosen(`${label}.sites`, options.sites, known, observed);
-  const thetas = fit.unconstrainedDraws().subarray(0, draws * dimension);
+  const thetas = (fit.correctedDraws?.() ?? fit.unconstrainedDraws()).subarray(0, draws * dimension);
   const { sites, values } = predictFrom(label, traced, thetas, dimension, seed, names);
   return new Predictive(draws, sites, values);
 }

@@ -35,6 +35,11 @@ export interface FitOptions {
   readonly warmUp?: boolean | undefined;
   /** Draws that the final ELBO and k-hat are estimated from; default 2,048. */
   readonly checkDraws?: number | undefined;
+  /**
+   * Whether means, quantiles and draws are corrected by importance weights where these can be trusted; default true. Without, they are
+   * those of the approximation itself.
+   */
+  readonly correct?: boolean | undefined;
   /** Draws that the posterior keeps; default 4,000. */
   readonly posteriorDraws?: number | undefined;
   /** Aborting it ends the fit with the best state so far and status "cancelled". */
@@ -53,6 +58,7 @@ export const fitOptionNames = [
   "init",
   "warmUp",
   "checkDraws",
+  "correct",
   "posteriorDraws",
   "signal",
   "onProgress",
@@ -66,7 +72,13 @@ const fullRankLimit = 128;
 
 interface Checked {
   readonly advi: AdviOptions;
-  readonly posteriorDraws: number | undefined;
+  readonly posterior: Kept;
+}
+
+/** What a posterior keeps, and whether it is corrected. */
+interface Kept {
+  readonly draws: number | undefined;
+  readonly correct: boolean;
 }
 
 /** All options with their defaults, or the error that says what is wrong with them. */
@@ -78,6 +90,8 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
   if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
   const warmUp: unknown = options.warmUp ?? true;
   if (typeof warmUp !== "boolean") throw typeError(name("warmUp"), "true or false", warmUp);
+  const correct: unknown = options.correct ?? true;
+  if (typeof correct !== "boolean") throw typeError(name("correct"), "true or false", correct);
   let init: Float64Array | undefined;
   if (options.init !== undefined) {
     const given: unknown = options.init;
@@ -113,8 +127,13 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
       nest: options.family === undefined && options.stepSize === undefined && warmUp,
       checkDraws: integer(name("checkDraws"), options.checkDraws ?? 2048, 64, 1_000_000),
     },
-    posteriorDraws:
-      options.posteriorDraws === undefined ? undefined : posteriorDraws(name("posteriorDraws"), options.posteriorDraws),
+    posterior: {
+      correct,
+      draws:
+        options.posteriorDraws === undefined
+          ? undefined
+          : posteriorDraws(name("posteriorDraws"), options.posteriorDraws),
+    },
   };
 }
 
@@ -126,7 +145,7 @@ export class Fit extends Posterior {
     /** The approximation on the unconstrained scale, and the record of the fit. */
     readonly result: AdviResult,
     seed: number,
-    draws: number | undefined,
+    { draws, correct }: Kept,
   ) {
     const q = result.approximation;
     super(target, {
@@ -138,6 +157,7 @@ export class Fit extends Posterior {
       trace: result.trace,
       gradients: result.gradients,
       draws,
+      logRatios: q && correct ? (points) => logRatios(target, result, points) : undefined,
       sample:
         q &&
         ((count) => {
@@ -191,16 +211,16 @@ export async function fit<Data>(
 /** Fits a log density. */
 export async function fitTarget(target: Target, options: FitOptions = {}): Promise<Fit> {
   checkTarget("target", target);
-  const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
+  const { advi, posterior } = checkFitOptions("options", target, options);
   const result = await finishInSlices(adviFit(target, advi), options);
-  return new Fit(target, result, advi.seed, draws);
+  return new Fit(target, result, advi.seed, posterior);
 }
 
 /** The same without giving up the thread: for scripts, workers and tests. */
 export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
   checkTarget("target", target);
-  const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
-  return new Fit(target, finish(adviFit(target, advi), options), advi.seed, draws);
+  const { advi, posterior } = checkFitOptions("options", target, options);
+  return new Fit(target, finish(adviFit(target, advi), options), advi.seed, posterior);
 }
 
 /**
@@ -209,13 +229,13 @@ export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
  */
 export async function* fitSteps(target: Target, options: FitOptions = {}): AsyncGenerator<Progress, Fit, void> {
   checkTarget("target", target);
-  const { advi, posteriorDraws: draws } = checkFitOptions("options", target, options);
+  const { advi, posterior } = checkFitOptions("options", target, options);
   const run = adviFit(target, advi);
   try {
     let began = performance.now();
     let step = run.next();
     for (;;) {
-      if (step.done) return new Fit(target, step.value, advi.seed, draws);
+      if (step.done) return new Fit(target, step.value, advi.seed, posterior);
       if (performance.now() - began >= between) {
         yield step.value;
         await new Promise((resolve) => setTimeout(resolve, 0));

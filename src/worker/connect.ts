@@ -31,7 +31,7 @@ export class RemoteFit extends Posterior {
   readonly result: Fit["result"];
 
   constructor(fitted: Fitted) {
-    const { result, dimension, draws, unconstrained, values, sites, names, unconstrainedNames } = fitted;
+    const { result, dimension, draws, unconstrained, logRatios, values, sites, names, unconstrainedNames } = fitted;
     const target: Target = {
       dimension,
       logDensityGradient() {
@@ -53,6 +53,7 @@ export class RemoteFit extends Posterior {
       gradients: result.gradients,
       draws: draws || undefined,
       sample: draws ? () => unconstrained : undefined,
+      logRatios: logRatios && (() => logRatios),
     });
     this.result = result;
   }

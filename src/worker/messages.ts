@@ -32,6 +32,8 @@ export interface Fitted {
   readonly draws: number;
   /** [draw × dimension] */
   readonly unconstrained: Float64Array;
+  /** Log importance ratios of the draws; absent: they are not to be corrected. */
+  readonly logRatios: Float64Array | undefined;
   /** [draw × value] */
   readonly values: Float64Array;
   readonly sites: readonly Site[];

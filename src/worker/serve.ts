@@ -37,7 +37,7 @@ function ownPort(): ServerPort {
 }
 
 /** A posterior as plain arrays. */
-function packed(posterior: Fit): Fitted {
+function packed(posterior: Fit, correct: boolean): Fitted {
   const { result, target, khat, size } = posterior;
   const draws = result.approximation ? size : 0;
   const unconstrained = draws ? posterior.unconstrainedDraws() : new Float64Array(0);
@@ -47,6 +47,7 @@ function packed(posterior: Fit): Fitted {
     dimension: target.dimension,
     draws,
     unconstrained,
+    logRatios: draws && correct ? posterior.logRatios() : undefined,
     values: draws ? constrained(target, unconstrained, draws) : unconstrained.slice(),
     sites: draws || target.sites ? posterior.sites : [],
     names: target.names ?? (target.constrain ? undefined : target.unconstrainedNames),
@@ -94,7 +95,7 @@ export function serve(models: Served, port: ServerPort = ownPort()): void {
       posterior = await ("logDensityGradient" in what
         ? fit(what, options)
         : fit(what as Model<unknown>, request.data, options));
-      post({ protocol, kind: "fitted", id, fitted: packed(posterior) });
+      post({ protocol, kind: "fitted", id, fitted: packed(posterior, request.options.correct ?? true) });
     } catch (error) {
       post({ protocol, kind: "failed", id, error });
     } finally {
