@@ -1,4 +1,4 @@
-// Twelve real posteriors of posteriordb written in the modelling language, latents in the order and on the scale of its Stan
+// Fifteen real posteriors of posteriordb written in the modelling language, latents in the order and on the scale of its Stan
 // programs, so that log densities compare digit for digit. Data come as posteriordb's JSON: names and arrays of numbers.
 
 import * as v from "../src/index.js";
@@ -175,6 +175,113 @@ const accelSplines = v.model(({ sample, observe, plate }, d: PosteriorData) => {
   observe("Y", v.normal(mean, logScale.exp()), rows.data(vector(d, "Y")));
 });
 
+/** Poisson counts over a latent Gaussian process, its kernel's Cholesky factor written out element by element. */
+const gpPoissonRegression = v.model(({ sample, observe, plate }, d: PosteriorData) => {
+  const x = vector(d, "x");
+  const rho = sample("rho", v.gamma(25, 4));
+  const alpha = sample("alpha", v.normal(0, 2), { support: v.positive });
+  const raw = sample("f_tilde", v.normal(0, 1), { shape: [x.length] });
+  const variance = alpha.square();
+  const decay = v.div(-0.5, rho.square());
+  const kernel = (i: number, j: number): v.Expression =>
+    i === j ? variance.add(1e-10) : variance.mul(decay.mul((x[i]! - x[j]!) ** 2).exp());
+  const factor: v.Expression[][] = [];
+  x.forEach((_, i) => {
+    const row: v.Expression[] = [];
+    factor.push(row);
+    for (let j = 0; j <= i; j++) {
+      let s = kernel(i, j);
+      for (let k = 0; k < j; k++) s = s.sub(row[k]!.mul(factor[j]![k]!));
+      row.push(j === i ? s.sqrt() : s.div(factor[j]![j]!));
+    }
+  });
+  const f = v.concat(...factor.map((row) => row.map((l, k) => l.mul(raw.at(k))).reduce((a, b) => a.add(b))));
+  const points = plate("point", x.length);
+  const counts = points.data(vector(d, "k"));
+  observe(
+    "k",
+    v.poissonLog(
+      f.at(
+        points.index(
+          x.map((_, i) => i),
+          x.length,
+        ),
+      ),
+    ),
+    counts,
+  );
+});
+
+/** A hidden Markov chain of two states, summed out by the forward algorithm. */
+const hmmExample = v.model(({ sample, factor }, d: PosteriorData) => {
+  const rows = [
+    sample("theta1", v.flat(v.simplex), { shape: [2] }),
+    sample("theta2", v.flat(v.simplex), { shape: [2] }),
+  ];
+  const mu = sample("mu", v.flat(v.positiveOrdered), { shape: [2] });
+  factor(
+    "mu prior",
+    v
+      .normal(3, 1)
+      .logProb(mu.at(0))
+      .add(v.normal(10, 1).logProb(mu.at(1))),
+  );
+  const transition = rows.map((row) => [row.at(0).log(), row.at(1).log()]);
+  const emission = (y: number, k: number): v.Expression => v.normal(y, 1).logProb(mu.at(k));
+  const [first, ...rest] = vector(d, "y");
+  let forward = [0, 1].map((k) => emission(first!, k));
+  for (const y of rest)
+    forward = [0, 1].map((k) =>
+      v.logAddExp(forward[0]!.add(transition[0]![k]!), forward[1]!.add(transition[1]![k]!)).add(emission(y, k)),
+    );
+  factor("y", v.logAddExp(forward[0]!, forward[1]!));
+});
+
+/** Steps of the classical Runge-Kutta method in a year. */
+const rungeKuttaSteps = 8;
+
+/** Predators and prey: a differential equation of two states, integrated by Runge-Kutta steps that are part of the model. */
+const lotkaVolterra = v.model(({ sample, observe, deterministic, factor }, d: PosteriorData) => {
+  const theta = sample("theta", v.flat(v.positive), { shape: [4] });
+  const start = sample("z_init", v.logNormal(Math.log(10), 1), { shape: [2] });
+  const sigma = sample("sigma", v.logNormal(-1, 1), { shape: [2] });
+  for (const k of [0, 2]) factor(`theta[${k}] prior`, v.normal(1, 0.5).logProb(theta.at(k)));
+  for (const k of [1, 3]) factor(`theta[${k}] prior`, v.normal(0.05, 0.05).logProb(theta.at(k)));
+  type State = readonly [prey: v.Expression, predators: v.Expression];
+  const [birth, eaten, death, growth] = [0, 1, 2, 3].map((k) => theta.at(k)) as [
+    v.Expression,
+    v.Expression,
+    v.Expression,
+    v.Expression,
+  ];
+  const rate = ([u, w]: State): State => [birth.sub(eaten.mul(w)).mul(u), growth.mul(u).sub(death).mul(w)];
+  const along = (z: State, h: number, r: State): State => [z[0].add(r[0].mul(h)), z[1].add(r[1].mul(h))];
+  const h = 1 / rungeKuttaSteps;
+  let z: State = [start.at(0), start.at(1)];
+  const observed = matrix(d, "y");
+  const states: State[] = [];
+  for (let year = 0; year < observed.length; year++) {
+    for (let step = 0; step < rungeKuttaSteps; step++) {
+      const a = rate(z);
+      const b = rate(along(z, h / 2, a));
+      const c = rate(along(z, h / 2, b));
+      const e = rate(along(z, h, c));
+      const mean = (k: 0 | 1): v.Expression => a[k].add(b[k].mul(2)).add(c[k].mul(2)).add(e[k]);
+      z = along(z, h / 6, [mean(0), mean(1)]);
+    }
+    states.push(z);
+  }
+  deterministic("z_end", v.concat(...states.at(-1)!));
+  for (const k of [0, 1] as const) {
+    observe(`y_init[${k}]`, v.logNormal(start.at(k).log(), sigma.at(k)), vector(d, "y_init")[k]!);
+    observe(
+      `y[${k}]`,
+      v.logNormal(v.concat(...states.map((s) => s[k].log())), sigma.at(k)),
+      observed.map((row) => row[k]!),
+    );
+  }
+});
+
 /** By posteriordb's names. */
 export const posteriors: Readonly<Record<string, v.Model<PosteriorData>>> = {
   "kidiq-kidscore_interaction": kidscoreInteraction,
@@ -189,4 +296,7 @@ export const posteriors: Readonly<Record<string, v.Model<PosteriorData>>> = {
   "irt_2pl-irt_2pl": irt2pl,
   "dugongs_data-dugongs_model": dugongs,
   "mcycle_splines-accel_splines": accelSplines,
+  "gp_pois_regr-gp_pois_regr": gpPoissonRegression,
+  "hmm_example-hmm_example": hmmExample,
+  "hudson_lynx_hare-lotka_volterra": lotkaVolterra,
 };

@@ -15,11 +15,11 @@ import { Judge } from "./judge.js";
 import type { Full } from "./moments.js";
 import { naturalClimb, targetRoot } from "./natural.js";
 import { betterBasin, type Nested, nest } from "./nested.js";
-import type { NestedMap } from "./nested-map.js";
+import { type NestedMap, throughMaps } from "./nested-map.js";
 import type { Outcome } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import { sentence } from "./report.js";
-import { dense, negligible, rivalOf } from "./rivals.js";
+import { dense, dominant, negligible, type Rival, rivalOf } from "./rivals.js";
 import { adviStreams, regressionLimit, Session } from "./session.js";
 import { objection, type Shift } from "./witness.js";
 
@@ -79,48 +79,66 @@ interface Answer {
 export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> {
   const session = new Session(target, options.seed);
   try {
-    const start = startingPoint(session, options.init);
+    let start = startingPoint(session, options.init);
     if (!start) {
       session.refuse(options.init ?? new Float64Array(target.dimension));
       return finished(session, options, undefined, "noStart");
     }
-    const { judge, end, rate } = yield* climb(session, options, start);
-    const { q } = judge;
-    let final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
-    const doubtless = (f: FinalCheck | undefined): boolean =>
-      f !== undefined && f.bad === 0 && !objection(f.check, f.shift);
-    let answer: Nested = { session, q: dense(q), maps: [], axes: [], final };
-    if (options.nest && !session.cancelled && !(end === "judged" && doubtless(final))) {
-      // Ratios without a mean say that q may be in a wrong place altogether; otherwise that is looked into only if nesting fails.
-      const lost = !final || !(final.check.psis.khat < 1);
-      const basin = lost ? yield* betterBasin(session, dense(q), start) : dense(q);
-      answer = orElse(answer, yield* nest(session, basin, options.checkDraws), session);
-      if (!lost && !session.cancelled && !doubtless(answer.final)) {
-        const other = yield* betterBasin(session, dense(q), start);
-        if (other !== basin) answer = orElse(answer, yield* nest(session, other, options.checkDraws), session);
+    for (let attempt = 1; ; attempt++) {
+      const { judge, end, rate } = yield* climb(session, options, start);
+      const answer: Nested = yield* richer(session, options, judge.q, end, start);
+      const { maps, axes } = answer;
+      // A plain answer stays as it was found, mean-field or not.
+      const approximation: Full = maps.length > 0 ? answer.q : judge.q;
+      let { final } = answer;
+      try {
+        // Look for other modes only where nothing else speaks against the answer.
+        let rival: Rival | undefined;
+        const convincing = doubtless(final) && (end === "judged" || maps.length > 0);
+        if (final && convincing && options.warmUp && target.dimension <= regressionLimit) {
+          const found = yield* rivalOf(answer.session, approximation);
+          if (found && found.elbo > final.check.elbo.value + negligible) rival = found;
+          if (rival && rival.elbo > final.check.elbo.value + dominant && attempt < attempts && !session.cancelled) {
+            start = throughMaps(maps, 1, rival.mean);
+            continue;
+          }
+        }
+        const { cancelled } = session;
+        final ??= yield* checkFit(answer.session, approximation, roughDraws, true);
+        const how: End = cancelled ? "cancelled" : maps.length > 0 ? "judged" : end;
+        const facts = { assessment: judge.last, final, stepSize: rate, rival: rival?.elbo, maps, axes };
+        return finished(answer.session, options, approximation, how, facts);
+      } finally {
+        if (answer.session !== session) answer.session.dispose();
       }
-    }
-    const { maps, axes } = answer;
-    final = answer.final;
-    try {
-      // Look for other modes only where nothing else speaks against the answer.
-      let rival: number | undefined;
-      const convincing = doubtless(final) && (end === "judged" || maps.length > 0);
-      if (final && convincing && options.warmUp && target.dimension <= regressionLimit) {
-        const elbo = yield* rivalOf(answer.session, maps.length > 0 ? answer.q : q);
-        if (elbo !== undefined && elbo > final.check.elbo.value + negligible) rival = elbo;
-      }
-      const { cancelled } = session;
-      final ??= yield* checkFit(answer.session, answer.q, roughDraws, true);
-      const approximation = maps.length > 0 ? answer.q : q;
-      const how: End = cancelled ? "cancelled" : maps.length > 0 ? "judged" : end;
-      return finished(answer.session, options, approximation, how, judge.last, final, rate, rival, maps, axes);
-    } finally {
-      if (answer.session !== session) answer.session.dispose();
     }
   } finally {
     session.dispose();
   }
+}
+
+/** Starts at most: one, and again from a mode that has most of the mass. */
+const attempts = 3;
+
+/** Whether a check has nothing to say against an answer. */
+function doubtless(f: FinalCheck | undefined): boolean {
+  return f !== undefined && f.bad === 0 && !objection(f.check, f.shift);
+}
+
+/** The checked answer q, or, where it is not right and a richer family is allowed, what that makes of it. */
+function* richer(session: Session, options: AdviOptions, q: Full, end: End, start: Float64Array): Run<Nested> {
+  const final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
+  let answer: Nested = { session, q: dense(q), maps: [], axes: [], final };
+  if (!options.nest || session.cancelled || (end === "judged" && doubtless(final))) return answer;
+  // Ratios without a mean say that q may be in a wrong place altogether; otherwise that is looked into only if nesting fails.
+  const lost = !final || !(final.check.psis.khat < 1);
+  const basin = lost ? yield* betterBasin(session, dense(q), start) : dense(q);
+  answer = orElse(answer, yield* nest(session, basin, options.checkDraws), session);
+  if (!lost && !session.cancelled && !doubtless(answer.final)) {
+    const other = yield* betterBasin(session, dense(q), start);
+    if (other !== basin) answer = orElse(answer, yield* nest(session, other, options.checkDraws), session);
+  }
+  return answer;
 }
 
 /** The later answer where it has maps, the earlier one otherwise; what is not kept is disposed of. */
@@ -185,17 +203,21 @@ function* climb(session: Session, options: AdviOptions, start: Float64Array): Ru
   return { judge, end: climbed.end, rate: climbed.rate };
 }
 
+interface Findings {
+  readonly assessment?: Assessment | undefined;
+  readonly final?: FinalCheck | undefined;
+  readonly stepSize?: number | undefined;
+  readonly rival?: number | undefined;
+  readonly maps?: readonly NestedMap[];
+  readonly axes?: readonly string[];
+}
+
 function finished(
   session: Session,
   options: AdviOptions,
   approximation: Gaussian | undefined,
   end: End,
-  assessment?: Assessment,
-  final?: FinalCheck,
-  stepSize?: number,
-  rival?: number,
-  maps: readonly NestedMap[] = [],
-  axes: readonly string[] = [],
+  { assessment, final, stepSize, rival, maps = [], axes = [] }: Findings = {},
 ): AdviResult {
   const { check, shift, bad = 0 } = final ?? {};
   const { status, message } = sentence({ end, check, shift, assessment, bad, rival, axes, session, options });

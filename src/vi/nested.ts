@@ -23,6 +23,8 @@ const most = 4;
 const profileDraws = 64;
 /** Divergence from the posterior, in nats, below which no further map is learned. */
 const close = 0.05;
+/** A map that leaves more than this share of the divergence is the last. */
+const worthwhile = 0.8;
 
 export interface Nested {
   /** In the coordinates of the last map; disposed of by its owner. */
@@ -70,9 +72,10 @@ export function* nest(session: Session, q: DenseGaussian, checkDraws: number): R
       inside.dispose();
       break;
     }
+    const little = best.final !== undefined && !(gapOf(next.final) < worthwhile * gapOf(best.final));
     if (best.session !== session) best.session.dispose();
     best = next;
-    if (settled(best.final)) break;
+    if (little || settled(best.final)) break;
   }
   return best;
 }
@@ -85,8 +88,8 @@ function standard(n: number): DenseGaussian {
 }
 
 const search = { stream: adviStreams.start, draws: 16, candidates: 12 };
-/** Random starts, beside the one given, and the spread of those. */
-const starts = 2;
+/** Random starts, beside the one given, and their spread. */
+const starts = 1;
 const spread = 0.5;
 const longest = 150;
 /** Nats by which another basin must be better to be preferred. */

@@ -15,6 +15,8 @@ const spreads = [5, 2, 6] as const;
 const longest = 60;
 /** A mode of less than about 2 % of the mass is not held against an answer. */
 export const negligible = -4;
+/** And one that is ahead by so much is where the mass is: the fit starts again from there. */
+export const dominant = 4;
 
 /** The same Gaussian with a full Cholesky factor. */
 export function dense(q: Full): DenseGaussian {
@@ -25,12 +27,18 @@ export function dense(q: Full): DenseGaussian {
   return { kind: "dense", mean: q.mean, cholesky };
 }
 
+/** Another mode: where it is, in the session's coordinates, and the ELBO of a Gaussian there. */
+export interface Rival {
+  readonly elbo: number;
+  readonly mean: Float64Array;
+}
+
 /**
  * Looks for another mode: L-BFGS, in coordinates in which q is standard normal (a few steps, then, if q is right), from overdispersed
  * starts, in opposite pairs so that two modes are rarely on the same side of all of them; and from where it ends outside q's mass, if
- * it does, a climb. The ELBO of what it finds.
+ * it does, a climb. The best of what it finds.
  */
-export function* rivalOf(session: Session, q: Full): Run<number | undefined> {
+export function* rivalOf(session: Session, q: Full): Run<Rival | undefined> {
   const n = session.dimension;
   const whole = dense(q);
   const theta = new Float64Array(n);
@@ -46,7 +54,7 @@ export function* rivalOf(session: Session, q: Full): Run<number | undefined> {
   };
   const gradient = new Float64Array(n);
   const ends: Float64Array[] = [];
-  let best: number | undefined;
+  let best: Rival | undefined;
   for (let k = 0; k < paths; k++) {
     if (k % 2 === 1) for (let i = 0; i < n; i++) z[i] = -z[i]!;
     else {
@@ -76,7 +84,7 @@ export function* rivalOf(session: Session, q: Full): Run<number | undefined> {
     const other = yield* naturalClimb(session, dense(found.q), climb, false);
     if (session.cancelled) return undefined;
     if (covers(q, other.q.mean)) continue;
-    if (best === undefined || other.batch.elbo > best) best = other.batch.elbo;
+    if (best === undefined || other.batch.elbo > best.elbo) best = { elbo: other.batch.elbo, mean: other.q.mean };
   }
   return best;
 }
