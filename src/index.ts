@@ -115,6 +115,8 @@ export {
 export { Posterior, Summary } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";
+// Fitting
+export type { Algorithm } from "./vi/algorithms.js";
 export {
   type CalibratedDraws,
   Calibration,
@@ -123,5 +125,4 @@ export {
   simulationBasedCalibration,
 } from "./vi/calibration.js";
 export type { FitOptions } from "./vi/fit.js";
-// Fitting
 export { Fit, fit } from "./vi/fit.js";

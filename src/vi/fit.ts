@@ -7,8 +7,9 @@ import type { Model } from "../model/model.js";
 import { finish, finishInSlices, type Progress } from "../optim/run.js";
 import { Posterior, posteriorDraws } from "../posterior.js";
 import { checkTarget, type Target } from "../target.js";
-import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
+import type { AdviOptions } from "./advi.js";
 import { type Entropy, entropies } from "./advi-state.js";
+import { type Algorithm, algorithmRun, algorithms, type FitResult, understood } from "./algorithms.js";
 import { coreNormals } from "./core-normals.js";
 import type { FamilyName } from "./families.js";
 import { drawsFromNormals } from "./gaussian.js";
@@ -17,6 +18,11 @@ import { throughMaps } from "./nested-map.js";
 import { adviStreams } from "./session.js";
 
 export interface FitOptions {
+  /**
+   * What fits: "auto" (default) chooses and refuses; the others do what they are called: "advi", "map" (the mode: all draws are it),
+   * "laplace", "pathfinder", "multipathPathfinder" (several paths, weighted together), "dadvi" (fixed draws), "bam" (batch and match).
+   */
+  readonly algorithm?: Algorithm | undefined;
   /** The approximating family; by default full-rank up to 128 dimensions, mean-field beyond. */
   readonly family?: FamilyName | undefined;
   /** Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. */
@@ -49,6 +55,7 @@ export interface FitOptions {
 }
 
 export const fitOptionNames = [
+  "algorithm",
   "family",
   "entropy",
   "draws",
@@ -64,6 +71,9 @@ export const fitOptionNames = [
   "onProgress",
 ] as const;
 
+/** Options that not every algorithm understands. */
+const adviOnly = ["family", "entropy", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
+
 /** Milliseconds of work between two reports of `fitSteps`. */
 const between = 8;
 
@@ -71,7 +81,10 @@ const between = 8;
 const fullRankLimit = 128;
 
 interface Checked {
+  readonly algorithm: Algorithm;
   readonly advi: AdviOptions;
+  /** As given, without defaults. */
+  readonly given: Pick<FitOptions, "maxSteps" | "family">;
   readonly posterior: Kept;
 }
 
@@ -86,6 +99,11 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
   knownOptions(label, options, fitOptionNames);
   const name = (key: keyof FitOptions): string => `${label}.${key}`;
   const { dimension } = target;
+  const algorithm = options.algorithm === undefined ? "auto" : oneOf(name("algorithm"), options.algorithm, algorithms);
+  if (algorithm !== "auto" && algorithm !== "advi")
+    for (const key of adviOnly)
+      if (options[key] !== undefined && !understood[algorithm].includes(key))
+        throw rangeError(name(key), `nothing with algorithm "${algorithm}"`, options[key]);
   const draws = integer(name("draws"), options.draws ?? 16, 1, 1024);
   if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
   const warmUp: unknown = options.warmUp ?? true;
@@ -110,6 +128,8 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw typeError(name("onProgress"), "a function", onProgress);
   return {
+    algorithm,
+    given: options,
     advi: {
       family:
         options.family === undefined
@@ -143,11 +163,12 @@ export class Fit extends Posterior {
     /** What was fitted: for a model, its compiled form. */
     readonly target: Target,
     /** The approximation on the unconstrained scale, and the record of the fit. */
-    readonly result: AdviResult,
+    readonly result: FitResult,
     seed: number,
     { draws, correct }: Kept,
   ) {
     const q = result.approximation;
+    const point = result.algorithm === "map";
     super(target, {
       status: result.status,
       message: result.message,
@@ -156,13 +177,23 @@ export class Fit extends Posterior {
       khat: result.check?.psis.khat ?? Number.NaN,
       trace: result.trace,
       gradients: result.gradients,
-      draws,
-      logRatios: q && correct ? (points) => logRatios(target, result, points) : undefined,
+      draws: point ? 1 : draws,
+      logRatios: q && correct && !point ? (points) => logRatios(target, result, points) : undefined,
       sample:
         q &&
         ((count) => {
           const points = new Float64Array(count * target.dimension);
           coreNormals(seed).fill(points, adviStreams.posterior, 0);
+          if (result.components) {
+            // Draw by draw from one component after another.
+            const { components } = result;
+            const n = target.dimension;
+            for (let d = 0; d < count; d++) {
+              const row = points.subarray(d * n, (d + 1) * n);
+              drawsFromNormals(components[d % components.length]!, 1, row, row);
+            }
+            return points;
+          }
           drawsFromNormals(q, count, points, points);
           return throughMaps(result.maps, count, points);
         }),
@@ -211,16 +242,16 @@ export async function fit<Data>(
 /** Fits a log density. */
 export async function fitTarget(target: Target, options: FitOptions = {}): Promise<Fit> {
   checkTarget("target", target);
-  const { advi, posterior } = checkFitOptions("options", target, options);
-  const result = await finishInSlices(adviFit(target, advi), options);
+  const { algorithm, advi, given, posterior } = checkFitOptions("options", target, options);
+  const result = await finishInSlices(algorithmRun(target, algorithm, advi, given), options);
   return new Fit(target, result, advi.seed, posterior);
 }
 
 /** The same without giving up the thread: for scripts, workers and tests. */
 export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
   checkTarget("target", target);
-  const { advi, posterior } = checkFitOptions("options", target, options);
-  return new Fit(target, finish(adviFit(target, advi), options), advi.seed, posterior);
+  const { algorithm, advi, given, posterior } = checkFitOptions("options", target, options);
+  return new Fit(target, finish(algorithmRun(target, algorithm, advi, given), options), advi.seed, posterior);
 }
 
 /**
@@ -229,8 +260,8 @@ export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
  */
 export async function* fitSteps(target: Target, options: FitOptions = {}): AsyncGenerator<Progress, Fit, void> {
   checkTarget("target", target);
-  const { advi, posterior } = checkFitOptions("options", target, options);
-  const run = adviFit(target, advi);
+  const { algorithm, advi, given, posterior } = checkFitOptions("options", target, options);
+  const run = algorithmRun(target, algorithm, advi, given);
   try {
     let began = performance.now();
     let step = run.next();
@@ -245,6 +276,6 @@ export async function* fitSteps(target: Target, options: FitOptions = {}): Async
     }
   } finally {
     // Without a result: an error, or nobody is listening any more.
-    run.return(undefined as unknown as AdviResult);
+    run.return(undefined as unknown as FitResult);
   }
 }

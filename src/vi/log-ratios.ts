@@ -1,21 +1,34 @@
 // The density of what a fit answers with, at any points, and importance ratios of the target to it: what corrects its draws.
 
+import { logMeanExp } from "../linalg/elementary.js";
 import type { Target } from "../target.js";
 import { Evaluator } from "./evaluate.js";
 import { type Gaussian, gaussianLogDensity } from "./gaussian.js";
 import { invertNested } from "./nested-inverse.js";
 import type { NestedMap } from "./nested-map.js";
 
-/** A Gaussian, seen through maps. */
+/** A Gaussian seen through maps, or several in equal parts. */
 interface Approximation {
   readonly approximation: Gaussian | undefined;
   readonly maps: readonly NestedMap[];
+  readonly components?: readonly Gaussian[] | undefined;
 }
 
 /** Log density at points [draw × dimension]. */
-export function logApproximation({ approximation: q, maps }: Approximation, points: Float64Array): Float64Array {
+export function logApproximation(
+  { approximation: q, maps, components }: Approximation,
+  points: Float64Array,
+): Float64Array {
   if (!q) throw new Error("the fit has no approximation");
   const draws = points.length / q.mean.length;
+  if (components) {
+    const each = components.map((g) => {
+      const out = new Float64Array(draws);
+      gaussianLogDensity(g, draws, points, out);
+      return out;
+    });
+    return each[0]!.map((_, d) => logMeanExp(Float64Array.from(each, (values) => values[d]!)));
+  }
   const jacobian = new Float64Array(draws);
   let y = points;
   for (const map of maps) y = invertNested(map, draws, y, jacobian);

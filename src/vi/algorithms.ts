@@ -1,0 +1,130 @@
+// The algorithms by their names, each brought to one kind of result: what `fit` answers with does not depend on which one ran. "auto" is
+// the fit that chooses; the others do what they are called, no more, and their verdicts are their own.
+
+import type { Run } from "../optim/run.js";
+import type { Target } from "../target.js";
+import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
+import { bamRun } from "./bam.js";
+import { coreNormals } from "./core-normals.js";
+import { dadviRun } from "./dadvi.js";
+import { Evaluator } from "./evaluate.js";
+import type { DiagonalGaussian, Gaussian } from "./gaussian.js";
+import { laplaceRun } from "./laplace.js";
+import { mapRun } from "./map.js";
+import { multipathRun } from "./multipath.js";
+import type { Outcome } from "./outcome.js";
+import { pathfinderRun } from "./pathfinder.js";
+import { shiftByWeights } from "./witness.js";
+
+export const algorithms = [
+  "auto",
+  "advi",
+  "map",
+  "laplace",
+  "pathfinder",
+  "multipathPathfinder",
+  "dadvi",
+  "bam",
+] as const;
+export type Algorithm = (typeof algorithms)[number];
+
+/** What a fit by any algorithm leaves. */
+export interface FitResult extends AdviResult {
+  readonly algorithm: Algorithm;
+  /** Gaussians in equal parts that the draws come from, where they are several; `approximation` is the first of them. */
+  readonly components?: readonly Gaussian[] | undefined;
+  /** Laplace's approximation of the log evidence. */
+  readonly logEvidence?: number | undefined;
+}
+
+/** Options of ADVI that mean something to each of the others. */
+export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, readonly string[]>> = {
+  map: ["init", "maxSteps"],
+  laplace: ["init", "maxSteps"],
+  pathfinder: ["init", "maxSteps"],
+  multipathPathfinder: ["maxSteps"],
+  dadvi: ["family", "maxSteps"],
+  bam: ["maxSteps"],
+};
+
+/** Runs an algorithm on a target. `given` holds the options the user gave: where an algorithm has defaults of its own these hold otherwise. */
+export function* algorithmRun(
+  target: Target,
+  algorithm: Algorithm,
+  options: AdviOptions,
+  given: { readonly maxSteps?: number | undefined; readonly family?: AdviOptions["family"] | undefined },
+): Run<FitResult> {
+  if (algorithm === "auto" || algorithm === "advi")
+    return { ...(yield* adviFit(target, { ...options, nest: algorithm === "auto" && options.nest })), algorithm };
+  const evaluator = new Evaluator(target);
+  const normals = coreNormals(options.seed);
+  const common = { normals, start: options.init, maxSteps: given.maxSteps, draws: options.checkDraws };
+  const result = (outcome: Outcome<Gaussian>, more: Partial<FitResult> = {}): FitResult => ({
+    status: outcome.status,
+    message: outcome.message,
+    approximation: outcome.approximation,
+    elbo: outcome.elbo,
+    elboStandardError: outcome.elboStandardError,
+    gradients: outcome.gradients,
+    check: outcome.check,
+    algorithm,
+    family: outcome.approximation?.kind === "diagonal" ? "meanField" : "fullRank",
+    maps: [],
+    trace: new Float64Array(0),
+    steps: 0,
+    stepSize: undefined,
+    assessment: undefined,
+    shift: outcome.check && shiftByWeights(target, outcome.check),
+    refused: 0,
+    blamed: new Map(),
+    ...more,
+  });
+  switch (algorithm) {
+    case "map": {
+      const mode = yield* mapRun(evaluator, common);
+      // A point: a Gaussian without width, which has no entropy, and whose draws are all the mode.
+      const approximation: DiagonalGaussian | undefined = mode.mode && {
+        kind: "diagonal",
+        mean: mode.mode,
+        scale: new Float64Array(target.dimension),
+      };
+      const { status, message, gradients } = mode;
+      const none = { elbo: Number.NEGATIVE_INFINITY, elboStandardError: Number.POSITIVE_INFINITY, check: undefined };
+      return result({ status, message, approximation, gradients, ...none }, { refused: mode.refused });
+    }
+    case "laplace": {
+      const outcome = yield* laplaceRun(evaluator, common);
+      return result(outcome, { logEvidence: outcome.logEvidence, refused: outcome.mode.refused });
+    }
+    case "pathfinder": {
+      const outcome = yield* pathfinderRun(evaluator, common);
+      // The ELBO of each point of the path that was judged.
+      return result(outcome, { trace: Float64Array.from(outcome.path.elbos, (e) => e.value) });
+    }
+    case "multipathPathfinder": {
+      const paths = 4;
+      const outcome = yield* multipathRun(evaluator, {
+        normals,
+        maxSteps: given.maxSteps,
+        paths,
+        drawsPerPath: Math.ceil(options.checkDraws / paths),
+      });
+      const components = outcome.approximation?.components;
+      return result({ ...outcome, approximation: components?.[0] }, { components });
+    }
+    case "dadvi": {
+      const family = given.family;
+      const outcome = yield* dadviRun(evaluator, {
+        normals,
+        maxSteps: given.maxSteps,
+        draws: options.checkDraws,
+        family,
+      });
+      return result(outcome, { refused: outcome.refused, trace: Float64Array.from(outcome.rounds, (r) => r.elbo) });
+    }
+    case "bam": {
+      const outcome = yield* bamRun(evaluator, { normals, maxSteps: given.maxSteps, draws: options.checkDraws });
+      return result(outcome, { refused: outcome.refused, steps: outcome.steps });
+    }
+  }
+}

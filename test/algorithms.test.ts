@@ -1,0 +1,119 @@
+// The algorithms by name: what they are exact for, what they say of themselves, and how they are misused.
+
+import { describe, expect, test } from "vitest";
+import type { Target } from "../src/target.js";
+import { type Algorithm, algorithms } from "../src/vi/algorithms.js";
+import { type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
+import { eightSchools, randomGaussian } from "./support/targets.js";
+
+const others = algorithms.filter((a): a is Exclude<Algorithm, "map"> => a !== "map");
+
+describe("each algorithm by its name", () => {
+  for (const algorithm of others)
+    test(`${algorithm} finds a correlated Gaussian, its evidence included`, () => {
+      const { target, mean } = randomGaussian(5, 3, -2.5);
+      const options: FitOptions = { algorithm, seed: 4, ...(algorithm === "dadvi" && { family: "fullRank" }) };
+      const fit = fitTargetSync(target, options);
+      expect(fit.status, fit.message).toBe("converged");
+      expect(fit.result.algorithm).toBe(algorithm);
+      // The history of a path is no exact inverse Hessian.
+      const inexact = algorithm === "pathfinder" || algorithm === "multipathPathfinder";
+      expect(Math.abs(fit.elbo + 2.5)).toBeLessThan(inexact ? 0.2 : 1e-3);
+      const summary = fit.summary();
+      mean.forEach((m, i) => {
+        const row = summary.rows[i]!;
+        expect(Math.abs(row.mean - m) / row.sd).toBeLessThan(0.08);
+      });
+      // The density it reports is that of its draws.
+      const ratios = fit.logRatios();
+      expect(Math.abs(ratios.reduce((a, b) => a + b, 0) / ratios.length + 2.5)).toBeLessThan(inexact ? 0.2 : 0.02);
+      expect(fit.gradients).toBeGreaterThan(0);
+    });
+
+  for (const algorithm of others)
+    test(`${algorithm} on eight schools comes within 0.25 standard deviations of mu and theta, or says that it must not be believed`, () => {
+      const fit = fitTargetSync(eightSchools, { algorithm, seed: 1 });
+      expect(["converged", "rejected", "maxSteps"]).toContain(fit.status);
+      const mu = fit.summary().rows[8]!;
+      if (fit.khat < 0.7) expect(Math.abs(mu.mean - 4.41) / 3.31).toBeLessThan(0.25);
+      expect(fit.message.length).toBeGreaterThan(20);
+    });
+
+  test("map is the mode: every draw is it, and it has no uncertainty", () => {
+    const { target, mean } = randomGaussian(4, 8, 0);
+    const fit = fitTargetSync(target, { algorithm: "map" });
+    expect(fit.status).toBe("converged");
+    expect(fit.size).toBe(1);
+    mean.forEach((m, i) => {
+      expect(Math.abs(fit.draws(`theta[${i}]`)[0]! - m)).toBeLessThan(1e-5);
+      expect(fit.sd(`theta[${i}]`)[0]).toBe(0);
+    });
+    expect(Number.isNaN(fit.khat)).toBe(true);
+  });
+
+  test("laplace gives the log evidence, exactly for a Gaussian", () => {
+    const fit = fitTargetSync(randomGaussian(6, 2, 1.25).target, { algorithm: "laplace" });
+    expect(fit.result.logEvidence).toBeCloseTo(1.25, 6);
+  });
+
+  test("several paths find both of two modes, and weigh them together", () => {
+    // 0.7 N(-4, 1) + 0.3 N(4, 1), in the second of two coordinates.
+    const target: Target = {
+      dimension: 2,
+      logDensityGradient(theta, gradient) {
+        const x = theta[1]!;
+        const a = Math.log(0.7) - 0.5 * (x + 4) ** 2;
+        const b = Math.log(0.3) - 0.5 * (x - 4) ** 2;
+        const m = Math.max(a, b);
+        const log = m + Math.log(Math.exp(a - m) + Math.exp(b - m));
+        gradient[0] = -theta[0]!;
+        gradient[1] = -(x + 4) * Math.exp(a - log) - (x - 4) * Math.exp(b - log);
+        return log - 0.5 * theta[0]! ** 2 - Math.log(2 * Math.PI);
+      },
+    };
+    const seeds = Array.from({ length: 8 }, (_, seed) =>
+      fitTargetSync(target, { algorithm: "multipathPathfinder", seed }),
+    );
+    const both = seeds.filter((f) => new Set(f.result.components!.map((g) => Math.sign(g.mean[1]!))).size === 2);
+    expect(both.length).toBeGreaterThan(0);
+    for (const fit of both) {
+      const left = fit.mean((at) => Number((at("theta[1]") as number) < 0));
+      expect(Math.abs(left.value - 0.7)).toBeLessThan(Math.max(0.03, 4 * left.error));
+    }
+  });
+
+  test("all give the same bits for the same seed, asynchronously too", async () => {
+    for (const algorithm of algorithms) {
+      const options: FitOptions = { algorithm, seed: 9 };
+      const a = fitTargetSync(eightSchools, options);
+      const b = await fitTarget(eightSchools, options);
+      expect(b.unconstrainedDraws()).toEqual(a.unconstrainedDraws());
+      expect(b.elbo).toBe(a.elbo);
+    }
+  });
+
+  test("an abort ends each with what it has", () => {
+    for (const algorithm of algorithms) {
+      const fit = fitTargetSync(eightSchools, { algorithm, signal: AbortSignal.abort() });
+      expect(fit.status, algorithm).toBe("cancelled");
+    }
+  });
+});
+
+describe("misuse", () => {
+  const target = eightSchools;
+
+  test("an unknown name lists the known ones", () => {
+    expect(() => fitTargetSync(target, { algorithm: "nuts" as Algorithm })).toThrow(
+      /options\.algorithm: expected .*"laplace".*got "nuts"/,
+    );
+  });
+
+  test("an option that means nothing to an algorithm is refused by name", () => {
+    expect(() => fitTargetSync(target, { algorithm: "laplace", stepSize: 0.1 })).toThrow(
+      /options\.stepSize: expected nothing with algorithm "laplace", got 0\.1/,
+    );
+    expect(() => fitTargetSync(target, { algorithm: "bam", init: new Array(10).fill(0) })).toThrow(/options\.init/);
+    expect(() => fitTargetSync(target, { algorithm: "map", family: "fullRank" })).toThrow(/options\.family/);
+  });
+});
