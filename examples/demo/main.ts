@@ -2,7 +2,9 @@
 // same seed stopped after 1, 2, 3, 5, … steps gives the same path, bit for bit, each time a little further.
 
 import { type CompiledModel, type Fit, type FitOptions, fit } from "../../src/index.js";
+import { cholesky } from "../../src/linalg/cholesky.js";
 import { elementNames } from "../../src/target.js";
+import type { DenseGaussian } from "../../src/vi/gaussian.js";
 import { type Columns, type DemoModel, models } from "./models.js";
 import { contourPlot, dataPlot, type Ellipse, elboPlot, marginalPlot, type Surface } from "./plots.js";
 
@@ -22,6 +24,14 @@ let data: Columns = structuredClone(current.data);
 let running: AbortController | undefined;
 let shown: Fit | undefined;
 
+/** What the choice of a method means to `fit`. */
+const methods = {
+  auto: {},
+  fullRank: { family: "fullRank" },
+  meanField: { family: "meanField" },
+  pathfinder: { algorithm: "pathfinder" },
+} as const satisfies Record<string, FitOptions>;
+
 const show = (id: string, content: Element): void => element(id).replaceChildren(content);
 const frame = (): Promise<void> => new Promise((done) => requestAnimationFrame(() => done()));
 
@@ -36,14 +46,34 @@ function pairOf(f: Fit): [number, number] {
   return current.pair.map(([name]) => names.indexOf(name)) as [number, number];
 }
 
-/** Mean and covariance root of two coordinates of the approximation. */
+/** Mean and Cholesky factor of what was fitted: the Gaussian itself, or, where it is not one, the moments of its draws. */
+function gaussianOf(f: Fit): DenseGaussian | undefined {
+  const { approximation: q, maps } = f.result;
+  if (!q) return undefined;
+  const n = f.target.dimension;
+  if (maps.length === 0 && q.kind === "dense") return q;
+  const factor = new Float64Array(n * n);
+  if (maps.length === 0 && q.kind === "diagonal") {
+    for (let i = 0; i < n; i++) factor[i * n + i] = q.scale[i]!;
+    return { kind: "dense", mean: q.mean, cholesky: factor };
+  }
+  const draws = f.unconstrainedDraws();
+  const size = draws.length / n;
+  const mean = new Float64Array(n);
+  for (let k = 0; k < draws.length; k++) mean[k % n] = mean[k % n]! + draws[k]! / size;
+  for (let d = 0; d < size; d++)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j <= i; j++)
+        factor[i * n + j]! += ((draws[d * n + i]! - mean[i]!) * (draws[d * n + j]! - mean[j]!)) / size;
+  return cholesky(factor, n) ? { kind: "dense", mean, cholesky: factor } : undefined;
+}
+
+/** Mean and covariance root of two coordinates. */
 function ellipse(f: Fit, [a, b]: [number, number]): Ellipse | undefined {
-  const q = f.result.approximation;
+  const q = gaussianOf(f);
   if (!q) return undefined;
   const n = f.target.dimension;
   const covariance = (i: number, j: number): number => {
-    if (q.kind === "diagonal") return i === j ? q.scale[i]! ** 2 : 0;
-    if (q.kind !== "dense") return Number.NaN;
     let sum = 0;
     for (let k = 0; k <= Math.min(i, j); k++) sum += q.cholesky[i * n + k]! * q.cholesky[j * n + k]!;
     return sum;
@@ -53,17 +83,24 @@ function ellipse(f: Fit, [a, b]: [number, number]): Ellipse | undefined {
   return { mean: [q.mean[a]!, q.mean[b]!], root: [l00, l10, Math.sqrt(Math.max(0, covariance(b, b) - l10 * l10))] };
 }
 
+/** A few hundred draws of the pair, where an ellipse would not do them justice. */
+function cloud(f: Fit, [a, b]: [number, number]): readonly { x: number; y: number }[] {
+  if (f.result.maps.length === 0) return [];
+  const n = f.target.dimension;
+  const draws = f.unconstrainedDraws();
+  return Array.from({ length: 400 }, (_, d) => ({ x: draws[d * n + a]!, y: draws[d * n + b]! }));
+}
+
 /** A slice of the posterior over two coordinates, the others at the approximation's conditional mean given the two. */
 function surface(f: Fit, [a, b]: [number, number], around: Ellipse): Surface {
   const size = 48;
   const n = f.target.dimension;
-  const q = f.result.approximation!;
+  const q = gaussianOf(f)!;
   const spread = Math.hypot(around.root[1], around.root[2]);
   const x: [number, number] = [around.mean[0] - 3.5 * around.root[0], around.mean[0] + 3.5 * around.root[0]];
   const y: [number, number] = [around.mean[1] - 3.5 * spread, around.mean[1] + 3.5 * spread];
   // Conditional means: cov(i, pair) · cov(pair)⁻¹ · offset, through the root of the pair.
   const column = (i: number): [number, number] => {
-    if (q.kind !== "dense") return [0, 0];
     let ca = 0;
     let cb = 0;
     for (let k = 0; k < n; k++) {
@@ -190,8 +227,8 @@ function drawFit(f: Fit, view: Surface | undefined): void {
   const q = ellipse(f, pair);
   const labels: [string, string] = [current.pair[0]![1], current.pair[1]![1]];
   element("pair").textContent =
-    `${labels[0]}, ${labels[1]}: a slice of the posterior (grey), the approximation at 1 and 2 standard deviations`;
-  show("contours", contourPlot(labels, view ?? (q && surface(f, pair, q)), q));
+    `${labels[0]}, ${labels[1]}: a slice of the posterior (grey), ${f.result.maps.length ? "draws of the approximation" : "the approximation at 1 and 2 standard deviations"}`;
+  show("contours", contourPlot(labels, view ?? (q && surface(f, pair, q)), q, cloud(f, pair)));
   show("elbo", elboPlot([...f.trace], f.elbo));
 }
 
@@ -206,7 +243,7 @@ async function run(): Promise<void> {
   const options: FitOptions = {
     seed: Math.max(0, Math.round(Number(seed.value) || 0)),
     signal: stop.signal,
-    family: family.value as "fullRank" | "meanField",
+    ...methods[family.value as keyof typeof methods],
   };
   try {
     const started = performance.now();

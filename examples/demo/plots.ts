@@ -52,11 +52,12 @@ export function dataPlot(
   });
 }
 
-/** The approximation's one and two standard deviations over the posterior's contours. */
+/** The approximation over the posterior's contours: its draws, where there are any, or one and two standard deviations. */
 export function contourPlot(
   labels: readonly [string, string],
   surface: Surface | undefined,
   q: Ellipse | undefined,
+  draws: readonly { x: number; y: number }[] = [],
 ): Element {
   const accent = css("--accent");
   return Plot.plot({
@@ -79,8 +80,11 @@ export function contourPlot(
             strokeWidth: 1,
           })
         : null,
-      q ? Plot.line(outline(q, 1), { x: "x", y: "y", stroke: accent, strokeWidth: 2.5, clip: true }) : null,
-      q
+      Plot.dot(draws, { x: "x", y: "y", r: 1.6, fill: accent, fillOpacity: 0.45, clip: true }),
+      q && !draws.length
+        ? Plot.line(outline(q, 1), { x: "x", y: "y", stroke: accent, strokeWidth: 2.5, clip: true })
+        : null,
+      q && !draws.length
         ? Plot.line(outline(q, 2), {
             x: "x",
             y: "y",
