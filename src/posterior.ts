@@ -30,6 +30,27 @@ export interface PosteriorParts {
 /** A draw, as a function of it sees it: the values of a site, row-major; a number for a scalar site. */
 export type DrawAccess = (name: string) => number | Float64Array;
 
+/** Everything a posterior is, as plain data: what is saved. */
+export interface Snapshot {
+  readonly status: Status;
+  readonly message: string;
+  readonly elbo: number;
+  readonly elboStandardError: number;
+  readonly khat: number;
+  readonly gradients: number;
+  readonly dimension: number;
+  /** 0 when there is no approximation. */
+  readonly draws: number;
+  readonly sites: readonly Site[];
+  readonly names: readonly string[] | undefined;
+  readonly unconstrainedNames: readonly string[] | undefined;
+  readonly trace: Float64Array;
+  /** [draw × dimension], [draw × value], [draw]. */
+  readonly unconstrained: Float64Array;
+  readonly values: Float64Array;
+  readonly logRatios: Float64Array | undefined;
+}
+
 export interface SummaryOptions {
   /** Only these sites. */
   readonly sites?: readonly string[];
@@ -139,6 +160,7 @@ export class Posterior {
   #values: Float64Array | undefined;
   #unconstrained: Float64Array | undefined;
   #psis: Psis | undefined;
+  #logRatios: Float64Array | undefined;
   /** Draws by which `draws` answers, after resampling; absent: as they are. */
   #order: Int32Array | undefined;
   #width = 0;
@@ -184,7 +206,8 @@ export class Posterior {
     this.#unconstrained = unconstrained;
     this.#width = values.length / draws;
     if (this.#parts.logRatios) {
-      const smoothed = psis(this.#parts.logRatios(unconstrained));
+      this.#logRatios = this.#parts.logRatios(unconstrained);
+      const smoothed = psis(this.#logRatios);
       this.#psis = smoothed;
       if (smoothed.khat <= smoothed.threshold && smoothed.effectiveDraws >= fewest && smoothed.khat !== 0)
         this.#order = resampleWithReplacement(smoothed.weights, draws, new Float64Array(draws).fill(0.5));
@@ -205,6 +228,30 @@ export class Posterior {
    */
   get weights(): Float64Array | undefined {
     return this.#weights?.slice();
+  }
+
+  /** Everything this posterior is, as plain data. */
+  snapshot(): Snapshot {
+    const { status, message, elbo, elboStandardError, khat, gradients } = this;
+    const draws = this.#parts.sample ? this.size : 0;
+    const values = draws ? this.#make().slice() : new Float64Array(0);
+    return {
+      status,
+      message,
+      elbo,
+      elboStandardError,
+      khat,
+      gradients,
+      dimension: this.#target.dimension,
+      draws,
+      sites: draws || this.#target.sites ? this.sites : [],
+      names: this.#names(),
+      unconstrainedNames: this.#target.unconstrainedNames,
+      trace: this.trace,
+      unconstrained: draws ? this.#unconstrained!.slice() : new Float64Array(0),
+      values,
+      logRatios: this.#logRatios?.slice(),
+    };
   }
 
   #names(): readonly string[] | undefined {
