@@ -14,7 +14,7 @@ import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./init
 import { Judge } from "./judge.js";
 import type { Full } from "./moments.js";
 import { naturalClimb, targetRoot } from "./natural.js";
-import { betterBasin, type Nested, nest } from "./nested.js";
+import { betterBasin, gapOf, type Nested, nest } from "./nested.js";
 import { type NestedMap, throughMaps } from "./nested-map.js";
 import type { Outcome } from "./outcome.js";
 import type { Assessment } from "./regression.js";
@@ -120,6 +120,9 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
 /** Starts at most: one, and again from a mode that has most of the mass. */
 const attempts = 3;
 
+/** Divergence of a believable answer, in nats, above which a richer family is tried all the same. */
+const improvable = 0.1;
+
 /** Whether a check has nothing to say against an answer. */
 function doubtless(f: FinalCheck | undefined): boolean {
   return f !== undefined && f.bad === 0 && !objection(f.check, f.shift);
@@ -129,7 +132,15 @@ function doubtless(f: FinalCheck | undefined): boolean {
 function* richer(session: Session, options: AdviOptions, q: Full, end: End, start: Float64Array): Run<Nested> {
   const final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
   let answer: Nested = { session, q: dense(q), maps: [], axes: [], final };
-  if (!options.nest || session.cancelled || (end === "judged" && doubtless(final))) return answer;
+  if (!options.nest || session.cancelled) return answer;
+  if (end === "judged" && doubtless(final)) {
+    // Believable, and yet there is something to gain.
+    if (gapOf(final) <= improvable) return answer;
+    const nested = yield* nest(session, answer.q, options.checkDraws);
+    if (nested.maps.length > 0 && doubtless(nested.final) && gapOf(nested.final) < gapOf(final)) return nested;
+    if (nested.session !== session) nested.session.dispose();
+    return answer;
+  }
   // Ratios without a mean say that q may be in a wrong place altogether; otherwise that is looked into only if nesting fails.
   const lost = !final || !(final.check.psis.khat < 1);
   const basin = lost ? yield* betterBasin(session, dense(q), start) : dense(q);

@@ -23,8 +23,9 @@ const most = 4;
 const profileDraws = 64;
 /** Divergence from the posterior, in nats, below which no further map is learned. */
 const close = 0.05;
-/** A map that leaves more than this share of the divergence is the last. */
+/** A map that leaves more than this share of a divergence that is still large, in nats, is the last. */
 const worthwhile = 0.8;
+const large = 0.5;
 
 export interface Nested {
   /** In the coordinates of the last map; disposed of by its owner. */
@@ -37,7 +38,7 @@ export interface Nested {
 }
 
 /** Log evidence minus ELBO where it can be believed, infinite where it cannot. */
-function gapOf(final: FinalCheck | undefined): number {
+export function gapOf(final: FinalCheck | undefined): number {
   return final && final.bad === 0 && final.check.psis.khat < 1 ? divergenceOf(final.check) : Number.POSITIVE_INFINITY;
 }
 
@@ -72,7 +73,8 @@ export function* nest(session: Session, q: DenseGaussian, checkDraws: number): R
       inside.dispose();
       break;
     }
-    const little = best.final !== undefined && !(gapOf(next.final) < worthwhile * gapOf(best.final));
+    const gap = gapOf(next.final);
+    const little = best.final !== undefined && gap > large && !(gap < worthwhile * gapOf(best.final));
     if (best.session !== session) best.session.dispose();
     best = next;
     if (little || settled(best.final)) break;
