@@ -62,8 +62,8 @@ const schools = model(({ sample, observe, plate, deterministic }) => {
   );
 });
 const eight = await run("Eight schools, non-centred", () => fit(schools, undefined, { seed: 1 }));
-if (eight.status === "rejected")
-  line("No Gaussian follows the long left tail of log tau: the fit sees that, and says so instead of pretending.");
+if (eight.result.maps.length > 0)
+  line("No Gaussian follows the long left tail of log tau: the fit saw that, and went on to a family that does.");
 
 const trial = await run("Barley at six sites in 1931 and 1932: hierarchical regression, 120 harvests", () =>
   fit(barley, readBarley(), { seed: 1 }),
