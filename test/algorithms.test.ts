@@ -35,6 +35,7 @@ describe("each algorithm by its name", () => {
       const fit = fitTargetSync(eightSchools, { algorithm, seed: 1 });
       expect(["converged", "rejected", "maxSteps"]).toContain(fit.status);
       const mu = fit.summary().rows[8]!;
+      if (fit.status === "converged") expect(fit.khat).toBeLessThan(1);
       if (fit.khat < 0.7) expect(Math.abs(mu.mean - 4.41) / 3.31).toBeLessThan(0.25);
       expect(fit.message.length).toBeGreaterThan(20);
     });
@@ -49,6 +50,23 @@ describe("each algorithm by its name", () => {
       expect(fit.sd(`theta[${i}]`)[0]).toBe(0);
     });
     expect(Number.isNaN(fit.khat)).toBe(true);
+  });
+
+  test("none is converged with a k-hat above its threshold: paths that were cut short, and too many dimensions for a short history", () => {
+    const large = randomGaussian(200, 3, 0.5).target;
+    let refused = 0;
+    for (const algorithm of ["pathfinder", "multipathPathfinder", "dadvi"] as const)
+      for (const fit of [
+        fitTargetSync(eightSchools, { algorithm, maxSteps: 20 }),
+        fitTargetSync(large, { algorithm, checkDraws: 500 }),
+      ]) {
+        const { khat, threshold } = fit.result.check!.psis;
+        if (khat > threshold) {
+          expect(fit.status).not.toBe("converged");
+          refused++;
+        }
+      }
+    expect(refused).toBeGreaterThan(0);
   });
 
   test("laplace gives the log evidence, exactly for a Gaussian", () => {

@@ -1,5 +1,5 @@
 // The algorithms by their names, each brought to one kind of result: what `fit` answers with does not depend on which one ran. "auto" is
-// the fit that chooses; the others do what they are called, no more, and their verdicts are their own.
+// the fit that chooses; the others do what they are called, no more, and their verdicts are their own, but that none is called converged with a k-hat above its threshold.
 
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
@@ -47,6 +47,10 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
   bam: ["maxSteps"],
 };
 
+/** Whether k-hat of the final check is above its threshold. */
+const unbelievable = ({ check }: Outcome<Gaussian>): boolean =>
+  check !== undefined && !(check.psis.khat <= check.psis.threshold);
+
 /** Runs an algorithm on a target. `given` holds the options the user gave: where an algorithm has defaults of its own these hold otherwise. */
 export function* algorithmRun(
   target: Target,
@@ -60,7 +64,8 @@ export function* algorithmRun(
   const normals = coreNormals(options.seed);
   const common = { normals, start: options.init, maxSteps: given.maxSteps, draws: options.checkDraws };
   const result = (outcome: Outcome<Gaussian>, more: Partial<FitResult> = {}): FitResult => ({
-    status: outcome.status,
+    // An algorithm that has ended where it wanted to is still not to be believed with ratios that cannot be.
+    status: outcome.status === "converged" && unbelievable(outcome) ? "rejected" : outcome.status,
     message: outcome.message,
     approximation: outcome.approximation,
     elbo: outcome.elbo,
