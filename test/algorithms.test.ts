@@ -30,14 +30,27 @@ describe("each algorithm by its name", () => {
       expect(fit.gradients).toBeGreaterThan(0);
     });
 
+  // Means and standard deviations from the default fit with many draws, for which ELBO and log evidence agree to 0.02.
+  const truth = fitTargetSync(eightSchools, { seed: 77, posteriorDraws: 100_000 });
+
+  test("the default is right about eight schools: its ELBO is the log evidence", () => {
+    expect(truth.status).toBe("converged");
+    expect(truth.result.check!.psis.logEvidence - truth.elbo).toBeLessThan(0.1);
+  });
+
   for (const algorithm of others)
-    test(`${algorithm} on eight schools comes within 0.25 standard deviations of mu and theta, or says that it must not be believed`, () => {
-      const fit = fitTargetSync(eightSchools, { algorithm, seed: 1 });
-      expect(["converged", "rejected", "maxSteps"]).toContain(fit.status);
-      const mu = fit.summary().rows[8]!;
-      if (fit.status === "converged") expect(fit.khat).toBeLessThan(1);
-      if (fit.khat < 0.7) expect(Math.abs(mu.mean - 4.41) / 3.31).toBeLessThan(0.25);
-      expect(fit.message.length).toBeGreaterThan(20);
+    test(`${algorithm} is right about eight schools whenever it says that it converged`, () => {
+      const reference = truth.summary().rows;
+      for (let seed = 0; seed < 20; seed++) {
+        const fit = fitTargetSync(eightSchools, { algorithm, seed });
+        expect(fit.message.length).toBeGreaterThan(20);
+        if (fit.status !== "converged") continue;
+        fit.summary().rows.forEach((row, i) => {
+          const { mean, sd, name } = reference[i]!;
+          expect(Math.abs(row.mean - mean) / sd, `seed ${seed}, mean of ${name}`).toBeLessThan(0.3);
+          expect(Math.abs(row.sd / sd - 1), `seed ${seed}, sd of ${name}`).toBeLessThan(0.3);
+        });
+      }
     });
 
   test("map is the mode: every draw is it, and it has no uncertainty", () => {

@@ -1,5 +1,5 @@
 // The algorithms by their names, each brought to one kind of result: what `fit` answers with does not depend on which one ran. "auto" is
-// the fit that chooses; the others do what they are called, no more, and their verdicts are their own, but that none is called converged with a k-hat above its threshold.
+// the fit that chooses; the others do what they are called, no more, and their verdicts are their own until the final check's witnesses (witness.ts), those of the default fit, speak against them.
 
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
@@ -14,7 +14,7 @@ import { mapRun } from "./map.js";
 import { multipathRun } from "./multipath.js";
 import type { Outcome } from "./outcome.js";
 import { pathfinderRun } from "./pathfinder.js";
-import { shiftByWeights } from "./witness.js";
+import { objection, objectionWords, type Shift, shiftByWeights } from "./witness.js";
 
 export const algorithms = [
   "auto",
@@ -47,9 +47,24 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
   bam: ["maxSteps"],
 };
 
-/** Whether k-hat of the final check is above its threshold. */
-const unbelievable = ({ check }: Outcome<Gaussian>): boolean =>
-  check !== undefined && !(check.psis.khat <= check.psis.threshold);
+/**
+ * Status and message, once the draws of the final check have been heard as they are for a default fit: an algorithm that has ended where
+ * it wanted to is still not to be believed with a k-hat above its threshold, or when weighting would change its answer.
+ */
+function verdict(
+  { status, message, check }: Outcome<Gaussian>,
+  shift: Shift | undefined,
+): Pick<FitResult, "status" | "message"> {
+  if (status !== "converged" || !check) return { status, message };
+  if (!(check.psis.khat <= check.psis.threshold)) return { status: "rejected", message };
+  const against = objection(check, shift);
+  if (!against) return { status, message };
+  const why =
+    against !== "tail" && shift
+      ? `importance weighting ${objectionWords(against, shift)}`
+      : "its importance ratios have too heavy a tail";
+  return { status: "rejected", message: `${message} As it is the answer must not be believed: ${why}.` };
+}
 
 /** Runs an algorithm on a target. `given` holds the options the user gave: where an algorithm has defaults of its own these hold otherwise. */
 export function* algorithmRun(
@@ -63,27 +78,28 @@ export function* algorithmRun(
   const evaluator = new Evaluator(target);
   const normals = coreNormals(options.seed);
   const common = { normals, start: options.init, maxSteps: given.maxSteps, draws: options.checkDraws };
-  const result = (outcome: Outcome<Gaussian>, more: Partial<FitResult> = {}): FitResult => ({
-    // An algorithm that has ended where it wanted to is still not to be believed with ratios that cannot be.
-    status: outcome.status === "converged" && unbelievable(outcome) ? "rejected" : outcome.status,
-    message: outcome.message,
-    approximation: outcome.approximation,
-    elbo: outcome.elbo,
-    elboStandardError: outcome.elboStandardError,
-    gradients: outcome.gradients,
-    check: outcome.check,
-    algorithm,
-    family: outcome.approximation?.kind === "diagonal" ? "meanField" : "fullRank",
-    maps: [],
-    trace: new Float64Array(0),
-    steps: 0,
-    stepSize: undefined,
-    assessment: undefined,
-    shift: outcome.check && shiftByWeights(target, outcome.check),
-    refused: 0,
-    blamed: new Map(),
-    ...more,
-  });
+  const result = (outcome: Outcome<Gaussian>, more: Partial<FitResult> = {}): FitResult => {
+    const shift = outcome.check && shiftByWeights(target, outcome.check);
+    return {
+      ...verdict(outcome, shift),
+      approximation: outcome.approximation,
+      elbo: outcome.elbo,
+      elboStandardError: outcome.elboStandardError,
+      gradients: outcome.gradients,
+      check: outcome.check,
+      algorithm,
+      family: outcome.approximation?.kind === "diagonal" ? "meanField" : "fullRank",
+      maps: [],
+      trace: new Float64Array(0),
+      steps: 0,
+      stepSize: undefined,
+      assessment: undefined,
+      shift,
+      refused: 0,
+      blamed: new Map(),
+      ...more,
+    };
+  };
   switch (algorithm) {
     case "map": {
       const mode = yield* mapRun(evaluator, common);

@@ -5,7 +5,7 @@ import type { AdviOptions, End } from "./advi.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import type { Session } from "./session.js";
-import { objection, type Shift } from "./witness.js";
+import { objection, objectionWords, type Shift } from "./witness.js";
 
 export interface Facts {
   readonly end: End;
@@ -110,11 +110,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
       message: `${optimum}, but the posterior is not of this form: ${khat} is above ${k.threshold.toFixed(2)}, so that the approximation misses part of it. ${advice}`,
     };
   if (against && shift) {
-    const ratio = shift.scaleRatio;
-    const what =
-      against === "location"
-        ? `would move the mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
-        : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)} or more`;
+    const what = objectionWords(against, shift);
     return { status: "rejected", message: `${optimum}, but importance weighting (${khat}) ${what}. ${advice}` };
   }
   return {

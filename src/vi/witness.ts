@@ -101,3 +101,11 @@ export function objection(check: Check, shift: Shift | undefined): Objection | u
   if (ratio > (divergence > 0.3 ? 1.1 : 1.2) + shift.error) return "scale";
   return undefined;
 }
+
+/** What importance weighting does to an answer that is objected to: the rest of a sentence that begins with it. */
+export function objectionWords(against: "location" | "scale", shift: Shift): string {
+  const ratio = shift.scaleRatio;
+  return against === "location"
+    ? `would move the mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
+    : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)} or more`;
+}
