@@ -35,7 +35,7 @@ export function mapDiagonal(dimension: i32, draws: i32, centre: usize, scale: us
 
 /** Sum of row[j] in[j] over j < n, in four partial sums by j modulo 4, for one draw. */
 // @ts-ignore: decorator
-@inline function dot(n: i32, row: usize, input: usize): f64 {
+@inline export function dot(n: i32, row: usize, input: usize): f64 {
   let a = zero();
   let b = zero();
   const whole = (<usize>n >> 2) << 5;

@@ -44,6 +44,10 @@ export { momentsDraw } from "./moments";
 export { momentsAdd } from "./moments";
 /** (moments, steps): whole batches of draws; how many were added */
 export { momentsRun } from "./moments";
+/** (map, program): points of the map's inner program from those of the outer one; the map is laid out in nested-state.ts */
+export { nestedForward } from "./nested-map";
+/** (map, program): after an evaluation of the inner program, log densities and gradients of the outer one */
+export { nestedBackward } from "./nested-map";
 /** (n, parameters, gradient, first, second, settings): one step of Adam, uphill */
 export { adam } from "./optimizer";
 /** (D, location, logScale, scale, strict, lower, gradLocation, gradLogScale, gradLower): KL(q || N(0, I)), gradients subtracted */

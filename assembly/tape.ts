@@ -4,6 +4,8 @@
 // its address plus the block's first row times its bytes per row. There are no branches, and nothing here knows a shape.
 
 import { dispatch } from "./dispatch";
+import { NestedState } from "./nested-state";
+import { nestedBackward, nestedForward } from "./nested-map";
 import { fillBits } from "./random";
 
 /** Runs the instructions from `ip` to `end` on `rows` rows, the first of them number `row` of the plate. */
@@ -28,6 +30,13 @@ function runCode(ip: usize, end: usize, rows: i32, row: i32, scratch: usize): vo
 
 /** Log density and gradient of every draw of a program (header: src/core/program.ts). */
 export function evaluate(program: usize): void {
+  const map = <usize>load<u32>(program, 40);
+  if (map) {
+    nestedForward(map, program);
+    evaluate(<usize>load<u32>(map, NestedState.inner));
+    nestedBackward(map, program);
+    return;
+  }
   let segment = <usize>load<u32>(program, 20);
   const end = segment + <usize>load<u32>(program, 24) * 32;
   const scratch = <usize>load<u32>(program, 28);

@@ -7,7 +7,7 @@ import type { Target } from "../src/target.js";
 import { fitTargetSync } from "../src/vi/fit.js";
 import { gaussianLogDensity } from "../src/vi/gaussian.js";
 import { invertNested } from "../src/vi/nested-inverse.js";
-import { applyNested, throughMaps } from "../src/vi/nested-map.js";
+import { applyNested, throughMaps } from "../src/vi/nested-program.js";
 import { randomSource } from "./support/random.js";
 
 /** v ~ N(0, 3²), x_i ~ N(0, e^v): log evidence 0. */

@@ -8,8 +8,9 @@ import type { Target } from "../src/target.js";
 import { fitTargetSync } from "../src/vi/fit.js";
 import type { DenseGaussian } from "../src/vi/gaussian.js";
 import { axisOf, mirrored } from "../src/vi/nested-axis.js";
-import { applyNested, knotWeights, type NestedMap, quantileAt } from "../src/vi/nested-map.js";
+import { knotWeights, type NestedMap, quantileAt } from "../src/vi/nested-map.js";
 import { nestedProfile } from "../src/vi/nested-profile.js";
+import { applyNested } from "../src/vi/nested-program.js";
 import { NestedTarget } from "../src/vi/nested-target.js";
 import { Session } from "../src/vi/session.js";
 import { gaussianTarget } from "./support/targets.js";
@@ -186,4 +187,29 @@ test("the frame holds the directions in which the scale changes: a rotated funne
   expect(fit.result.maps.length).toBeGreaterThan(0);
   // What a Gaussian reaches on the funnel is below -1.
   expect(fit.elbo).toBeGreaterThan(-0.4);
+});
+
+test("points through one map or two, sixteen draws at once, have the bits of each alone", () => {
+  const precision = Array.from({ length: 25 }, (_, k) => (k % 6 === 0 ? 1 + k / 10 : 0.1));
+  const inner = gaussianTarget([0.2, -0.4, 1, 0, 0.7], precision);
+  const first = learned(funnel(5)).map;
+  const once = new NestedTarget(inner, first);
+  const second = learned(funnel(5, 3)).map;
+  for (const target of [once, new NestedTarget(once, second)]) {
+    const draws = 21;
+    const y = Float64Array.from({ length: 5 * draws }, (_, k) => 3 * Math.sin(7.3 * k));
+    const gradients = new Float64Array(5 * draws);
+    const values = new Float64Array(draws);
+    target.logDensityGradientBatch(draws, y, gradients, values);
+    expect(values.every(Number.isFinite)).toBe(true);
+    const gradient = new Float64Array(5);
+    for (let d = 0; d < draws; d++) {
+      expect(target.logDensityGradient(y.slice(5 * d, 5 * d + 5), gradient)).toBe(values[d]);
+      expect(gradient).toEqual(gradients.slice(5 * d, 5 * d + 5));
+      expect(target.constrain(y.slice(5 * d, 5 * d + 5))).toEqual(
+        target.constrainDraws(y, draws).slice(5 * d, 5 * d + 5),
+      );
+    }
+    target.dispose();
+  }
 });

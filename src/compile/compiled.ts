@@ -236,23 +236,15 @@ export class CompiledModel implements Target {
     const { program } = encoded;
     for (let start = 0; start < draws; start += lanes) {
       const count = Math.min(lanes, draws - start);
-      const theta = program.theta();
-      for (let s = 0; s < lanes; s++) {
-        // Lanes without a draw repeat the last one.
-        const from = (start + Math.min(s, count - 1)) * n;
-        for (let i = 0; i < n; i++) theta[i * lanes + s] = thetas[from + i]!;
-      }
+      program.setPoints(thetas, start, count);
       const to = start * n;
       gradients.fill(0, to, to + count * n);
       values.fill(0, start, start + count);
       this.#everyBatch(encoded, () => {
         program.evaluate();
-        const part = program.gradient();
+        program.addGradients(gradients, start, count);
         const density = program.logDensity();
-        for (let s = 0; s < count; s++) {
-          values[start + s]! += density[s]!;
-          for (let i = 0; i < n; i++) gradients[to + s * n + i]! += part[i * lanes + s]!;
-        }
+        for (let s = 0; s < count; s++) values[start + s]! += density[s]!;
       });
       if (this.batches > 1) {
         for (let k = to; k < to + count * n; k++) gradients[k]! /= this.batches;
@@ -283,11 +275,7 @@ export class CompiledModel implements Target {
     const result = new Float64Array(draws * this.names.length);
     for (let start = 0; start < draws; start += lanes) {
       const count = Math.min(lanes, draws - start);
-      const theta = encoded.program.theta();
-      for (let s = 0; s < lanes; s++) {
-        const from = (start + Math.min(s, count - 1)) * this.dimension;
-        for (let i = 0; i < this.dimension; i++) theta[i * lanes + s] = thetas[from + i]!;
-      }
+      encoded.program.setPoints(thetas, start, count);
       this.#everyBatch(encoded, () => encoded.program.evaluate());
       values.roots.forEach((root, k) => {
         const site = this.sites[k]!;

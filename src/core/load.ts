@@ -54,6 +54,8 @@ export interface CoreExports {
   momentsDraw(moments: number): void;
   momentsAdd(moments: number): number;
   momentsRun(moments: number, steps: number): number;
+  nestedForward(map: number, program: number): void;
+  nestedBackward(map: number, program: number): void;
 }
 
 /** out[coordinate][draw], draws innermost: each number a function of (seed, stream, step, draw, coordinate) and of nothing else. */

@@ -1,7 +1,8 @@
 // A program is a log density in core memory for a fixed number of draws: a header that the core reads, arrays for the
 // unconstrained points, gradients and log densities, and (for a compiled model) the tape. Layout of the header, in 32-bit words:
 //   0 draws S   1 dimension D   2 theta [D][S]   3 gradient [D][S]   4 log density [S]
-//   5 segments   6 their number   7 scratch   8 batch table   9 its length (assembly/tape.ts).
+//   5 segments   6 their number   7 scratch   8 batch table   9 its length (assembly/tape.ts)
+//   10 a nested map, whose inner program is evaluated in place of segments (assembly/nested-map.ts), or 0.
 
 import { core } from "./load.js";
 import { f64, i32, Scope } from "./memory.js";
@@ -18,6 +19,8 @@ export class Program {
   readonly #logDensity: number;
   /** The model whose data it reads: kept from being collected, and not to be disposed of before. */
   owner: { readonly disposed: boolean } | null = null;
+  /** Another program that this one evaluates, and disposes of with itself. */
+  inner: Program | null = null;
 
   constructor(
     readonly dimension: number,
@@ -47,6 +50,26 @@ export class Program {
     return f64(this.#logDensity, this.draws);
   }
 
+  /** Takes the points `from` … `from + count` of thetas [draw][dimension]; lanes without one repeat the last. */
+  setPoints(thetas: Float64Array, from: number, count: number): void {
+    const { dimension: n, draws } = this;
+    const theta = this.theta();
+    for (let s = 0; s < draws; s++) {
+      const at = (from + Math.min(s, count - 1)) * n;
+      for (let i = 0; i < n; i++) theta[i * draws + s] = thetas[at + i]!;
+    }
+  }
+
+  /** Adds the gradients of the first `count` draws to out [draw][dimension] from draw `to` on. */
+  addGradients(out: Float64Array, to: number, count: number): void {
+    const { dimension: n, draws } = this;
+    const gradient = this.gradient();
+    for (let s = 0; s < count; s++) {
+      const at = (to + s) * n;
+      for (let i = 0; i < n; i++) out[at + i]! += gradient[i * draws + s]!;
+    }
+  }
+
   /** Log densities and gradients of all draws. */
   evaluate(): void {
     if (this.owner?.disposed)
@@ -61,6 +84,7 @@ export class Program {
   }
 
   dispose(): void {
+    this.inner?.dispose();
     this.scope.dispose();
   }
 }

@@ -45,6 +45,24 @@ export function programOf(target: Target, draws: number): Program {
   });
 }
 
+/** A program over all data, also where a model is fitted on minibatches: then by the target's batch member. */
+export function wholeProgram(target: Target, draws: number): Program {
+  const batches = (target as { readonly batches?: number }).batches;
+  if (!target.logDensityGradientBatch || (target.program && (batches ?? 1) === 1)) return programOf(target, draws);
+  const n = target.dimension;
+  const points = new Float64Array(draws * n);
+  const gradients = new Float64Array(draws * n);
+  const values = new Float64Array(draws);
+  return new Program(n, draws, (program) => {
+    const theta = program.theta();
+    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) points[s * n + i] = theta[i * draws + s]!;
+    target.logDensityGradientBatch!(draws, points, gradients, values);
+    program.logDensity().set(values);
+    const out = program.gradient();
+    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) out[i * draws + s] = gradients[s * n + i]!;
+  });
+}
+
 const even = (n: number): number => n + (n & 1);
 /** Steps whose normals are made at once when a step needs few: no counter of the generator is wasted then. */
 const stepsAhead = 64;

@@ -14,7 +14,7 @@ import { coreNormals } from "./core-normals.js";
 import type { FamilyName } from "./families.js";
 import { drawsFromNormals } from "./gaussian.js";
 import { logApproximation, logRatios } from "./log-ratios.js";
-import { throughMaps } from "./nested-map.js";
+import { throughMaps } from "./nested-program.js";
 import { adviStreams } from "./session.js";
 
 export interface FitOptions {

@@ -5,11 +5,10 @@
 import { Moments } from "../../assembly/advi-state.js";
 import { core } from "../core/load.js";
 import { f64, i32, Scope } from "../core/memory.js";
-import { Program } from "../core/program.js";
 import { log } from "../linalg/elementary.js";
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
-import { AdviState, programOf } from "./advi-state.js";
+import { AdviState, wholeProgram } from "./advi-state.js";
 import { packStrict } from "./families.js";
 import { type DenseGaussian, type DiagonalGaussian, gaussianEntropy } from "./gaussian.js";
 import type { Session } from "./session.js";
@@ -44,24 +43,6 @@ export interface Batch {
 /** Draws evaluated at once, and between two chances to stop. */
 export const lanes = 16;
 
-/** A program over all data for `lanes` draws. */
-function wholeProgram(target: Target): Program {
-  const batches = (target as { readonly batches?: number }).batches;
-  if (!target.logDensityGradientBatch || (target.program && (batches ?? 1) === 1)) return programOf(target, lanes);
-  const n = target.dimension;
-  const points = new Float64Array(lanes * n);
-  const gradients = new Float64Array(lanes * n);
-  const values = new Float64Array(lanes);
-  return new Program(n, lanes, (program) => {
-    const theta = program.theta();
-    for (let s = 0; s < lanes; s++) for (let i = 0; i < n; i++) points[s * n + i] = theta[i * lanes + s]!;
-    target.logDensityGradientBatch!(lanes, points, gradients, values);
-    program.logDensity().set(values);
-    const out = program.gradient();
-    for (let s = 0; s < lanes; s++) for (let i = 0; i < n; i++) out[i * lanes + s] = gradients[s * n + i]!;
-  });
-}
-
 /** Collects batches for Gaussians of one kind. */
 export class MomentsCore {
   readonly #scope = new Scope();
@@ -85,7 +66,7 @@ export class MomentsCore {
     this.#state = new AdviState(
       target,
       { family, entropy: "closedForm", draws: lanes, seed, stream: 0 },
-      wholeProgram(target),
+      wholeProgram(target, lanes),
     );
     this.#state.expectNormals();
     const scope = this.#scope;

@@ -1,10 +1,8 @@
 // A bijection that makes one direction of the space special: along it anything may vary, and given it everything else is shifted and
 // scaled. In coordinates y: t = quantile(y_0), v_i = shift_i(t) + exp(logScale_i(t)) y_i, theta = mean + root (t, v_1, …). Of a standard
 // normal it makes q(t) Π q(v_i | t): the shape of posteriors with a scale of their own among the unknowns, funnels included. The family
-// of integrated nested Laplace approximations (Rue, Martino & Chopin 2009), fitted as a variational one.
-
-import { exp, log } from "../linalg/elementary.js";
-import { dotAt } from "../linalg/vector.js";
+// of integrated nested Laplace approximations (Rue, Martino & Chopin 2009), fitted as a variational one. Points and gradients go through
+// it in the core (nested-program.ts); what is here serves learning a map and going back through it.
 
 /** An increasing function by cubic Hermite pieces, straight beyond its ends. */
 export interface Quantile {
@@ -93,112 +91,25 @@ export function knotWeights(
   slope[1] = -dValue;
   slope[2] = dValue;
   // The slope at the left knot, then that at the right one: half the difference of the neighbours, or the whole of a step at an end.
-  const tangent = (f: number, df: number, from: number, to: number, share: number): void => {
-    w[from] = w[from]! - share * f;
-    w[to] = w[to]! + share * f;
-    slope[from] = slope[from]! - share * df;
-    slope[to] = slope[to]! + share * df;
-  };
   const atLeft = left > 0;
-  tangent(u - 2 * u2 + u3, (1 - 4 * u + 3 * u2) / grid.step, atLeft ? 0 : 1, 2, atLeft ? 0.5 : 1);
   const atRight = left < last - 1;
-  tangent(u3 - u2, (3 * u2 - 2 * u) / grid.step, 1, atRight ? 3 : 2, atRight ? 0.5 : 1);
+  tangent(w, slope, u - 2 * u2 + u3, (1 - 4 * u + 3 * u2) / grid.step, atLeft ? 0 : 1, 2, atLeft ? 0.5 : 1);
+  tangent(w, slope, u3 - u2, (3 * u2 - 2 * u) / grid.step, 1, atRight ? 3 : 2, atRight ? 0.5 : 1);
   return left - 1;
 }
 
-/** What the pull-back of gradients needs of the way forward, per draw. */
-export interface Tape {
-  /** exp(logScale), and the derivatives of shift and logScale along the axis: [draw][D]. */
-  readonly scale: Float64Array;
-  readonly shiftSlope: Float64Array;
-  readonly scaleSlope: Float64Array;
-  /** First and second derivative of the quantile function: [draw][2]. */
-  readonly axis: Float64Array;
-}
-
-/** theta of `draws` points y [draw][D], and the log Jacobian determinants; `tape`, when given, is filled. */
-export function applyNested(
-  map: NestedMap,
-  draws: number,
-  y: Float64Array,
-  theta: Float64Array,
-  logJacobian: Float64Array,
-  tape?: Tape,
+/** Adds f times a share of (value at knot `to` - value at knot `from`), and the derivative of that. */
+function tangent(
+  w: Float64Array,
+  slope: Float64Array,
+  f: number,
+  df: number,
+  from: number,
+  to: number,
+  share: number,
 ): void {
-  const { dimension: n, mean, root, shift, logScale, knots } = map;
-  const v = new Float64Array(n);
-  const axis = new Float64Array(3);
-  const w = new Float64Array(4);
-  const slope = new Float64Array(4);
-  for (let d = 0; d < draws; d++) {
-    const at = d * n;
-    quantileAt(map.quantile, y[at]!, axis);
-    v[0] = axis[0]!;
-    let jacobian = map.logDeterminant + log(axis[1]!);
-    const row = knotWeights(map, axis[0]!, w, slope);
-    // Rows beyond the ends have weight 0; any row serves for them.
-    const r0 = Math.max(row, 0) * n;
-    const r1 = (row + 1) * n;
-    const r2 = (row + 2) * n;
-    const r3 = Math.min(row + 3, knots - 1) * n;
-    const [w0, w1, w2, w3] = [w[0]!, w[1]!, w[2]!, w[3]!];
-    for (let i = 1; i < n; i++) {
-      const s = w0 * logScale[r0 + i]! + w1 * logScale[r1 + i]! + (w2 * logScale[r2 + i]! + w3 * logScale[r3 + i]!);
-      const a = w0 * shift[r0 + i]! + w1 * shift[r1 + i]! + (w2 * shift[r2 + i]! + w3 * shift[r3 + i]!);
-      const e = exp(s);
-      jacobian += s;
-      v[i] = a + e * y[at + i]!;
-      if (tape) tape.scale[at + i] = e;
-    }
-    if (tape) {
-      const [d0, d1, d2, d3] = [slope[0]!, slope[1]!, slope[2]!, slope[3]!];
-      for (let i = 1; i < n; i++) {
-        tape.shiftSlope[at + i] =
-          d0 * shift[r0 + i]! + d1 * shift[r1 + i]! + (d2 * shift[r2 + i]! + d3 * shift[r3 + i]!);
-        tape.scaleSlope[at + i] =
-          d0 * logScale[r0 + i]! + d1 * logScale[r1 + i]! + (d2 * logScale[r2 + i]! + d3 * logScale[r3 + i]!);
-      }
-      tape.axis[2 * d] = axis[1]!;
-      tape.axis[2 * d + 1] = axis[2]!;
-    }
-    logJacobian[d] = jacobian;
-    for (let i = 0; i < n; i++) theta[at + i] = mean[i]! + dotAt(n, root, i * n, v, 0);
-  }
-}
-
-/** Points [draw][D] of the innermost coordinates seen through maps, the last first. */
-export function throughMaps(maps: readonly NestedMap[], draws: number, points: Float64Array): Float64Array {
-  let theta = points;
-  for (let k = maps.length - 1; k >= 0; k--) {
-    const next = new Float64Array(theta.length);
-    applyNested(maps[k]!, draws, theta, next, new Float64Array(draws));
-    theta = next;
-  }
-  return theta;
-}
-
-/** Gradients of log density + log Jacobian in y from those of the log density in theta [draw][D]; `out` may be `gradients`. */
-export function pullBackNested(
-  map: NestedMap,
-  draws: number,
-  y: Float64Array,
-  gradients: Float64Array,
-  tape: Tape,
-  out: Float64Array,
-  transposed: Float64Array,
-): void {
-  const n = map.dimension;
-  const g = new Float64Array(n);
-  for (let d = 0; d < draws; d++) {
-    const at = d * n;
-    for (let i = 0; i < n; i++) g[i] = dotAt(n, transposed, i * n, gradients, at);
-    let along = g[0]!;
-    for (let i = 1; i < n; i++) {
-      const k = at + i;
-      const h = g[i]! * tape.scale[k]!;
-      out[k] = h;
-      along += g[i]! * tape.shiftSlope[k]! + (h * y[k]! + 1) * tape.scaleSlope[k]!;
-    }
-    out[at] = along * tape.axis[2 * d]! + tape.axis[2 * d + 1]! / tape.axis[2 * d]!;
-  }
+  w[from] = w[from]! - share * f;
+  w[to] = w[to]! + share * f;
+  slope[from] = slope[from]! - share * df;
+  slope[to] = slope[to]! + share * df;
 }

@@ -48,6 +48,7 @@ export class Session {
   readonly normals: NormalSource;
   readonly #record: Record;
   readonly #moments = new Map<Full["kind"], MomentsCore>();
+  #view: { dispose(): void } | undefined;
 
   constructor(
     readonly target: Target,
@@ -59,9 +60,11 @@ export class Session {
     this.normals = coreNormals(seed);
   }
 
-  /** A session of the same fit for another view of its target. */
-  view(target: Target): Session {
-    return new Session(target, this.seed, this);
+  /** A session of the same fit for another view of its target, which it disposes of with itself. */
+  view(target: Target & { dispose(): void }): Session {
+    const session = new Session(target, this.seed, this);
+    session.#view = target;
+    return session;
   }
 
   get dimension(): number {
@@ -134,6 +137,7 @@ export class Session {
   dispose(): void {
     for (const moments of this.#moments.values()) moments.dispose();
     this.#moments.clear();
+    this.#view?.dispose();
   }
 
   /** The news of now. */
