@@ -44,6 +44,8 @@ export { momentsDraw } from "./moments";
 export { momentsAdd } from "./moments";
 /** (moments, steps): whole batches of draws; how many were added */
 export { momentsRun } from "./moments";
+/** (n, draws, centre | 0, matrix, in, out): centre + matrix in, for every draw */
+export { affine } from "./nested-map";
 /** (map, program): points of the map's inner program from those of the outer one; the map is laid out in nested-state.ts */
 export { nestedForward } from "./nested-map";
 /** (map, program): after an evaluation of the inner program, log densities and gradients of the outer one */

@@ -13,7 +13,7 @@ import { NestedState } from "./nested-state";
 @inline function zero(): v128 { return i64x2(0, 0); }
 
 /** out = centre + M in, M [n][n] row by row; a centre at address 0 is none. Sums run in four parts by column modulo 4. */
-function affine(n: i32, draws: i32, centre: usize, matrix: usize, input: usize, out: usize): void {
+export function affine(n: i32, draws: i32, centre: usize, matrix: usize, input: usize, out: usize): void {
   const bytes = <usize>draws << 3;
   for (let i = 0; i < n; i++) {
     const m = centre ? lds(centre + (<usize>i << 3)) : zero();

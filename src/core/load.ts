@@ -54,6 +54,7 @@ export interface CoreExports {
   momentsDraw(moments: number): void;
   momentsAdd(moments: number): number;
   momentsRun(moments: number, steps: number): number;
+  affine(n: number, draws: number, centre: number, matrix: number, input: number, out: number): void;
   nestedForward(map: number, program: number): void;
   nestedBackward(map: number, program: number): void;
 }

@@ -50,6 +50,14 @@ export class Program {
     return f64(this.#logDensity, this.draws);
   }
 
+  get thetaPointer(): number {
+    return this.#theta;
+  }
+
+  get gradientPointer(): number {
+    return this.#gradient;
+  }
+
   /** Takes the points `from` … `from + count` of thetas [draw][dimension]; lanes without one repeat the last. */
   setPoints(thetas: Float64Array, from: number, count: number): void {
     const { dimension: n, draws } = this;
@@ -67,6 +75,18 @@ export class Program {
     for (let s = 0; s < count; s++) {
       const at = (to + s) * n;
       for (let i = 0; i < n; i++) out[at + i]! += gradient[i * draws + s]!;
+    }
+  }
+
+  /** Log densities [count] and gradients of `count` points, [point][dimension] both, as many at once as there are draws. */
+  evaluateAll(count: number, thetas: Float64Array, gradients: Float64Array, values: Float64Array): void {
+    gradients.fill(0);
+    for (let from = 0; from < count; from += this.draws) {
+      const some = Math.min(this.draws, count - from);
+      this.setPoints(thetas, from, some);
+      this.evaluate();
+      this.addGradients(gradients, from, some);
+      values.set(this.logDensity().subarray(0, some), from);
     }
   }
 

@@ -75,16 +75,19 @@ export class AdviState {
   readonly pointer: number;
   readonly #size: number;
   readonly #strict: number;
+  readonly #owns: boolean;
 
   constructor(
     target: Target,
     readonly settings: AdviSettings,
-    program: Program = programOf(target, settings.draws),
+    /** Absent: one of its own. */
+    program?: Program,
   ) {
     const { family, draws } = settings;
     const dimension = target.dimension;
     this.dimension = dimension;
-    this.program = program;
+    this.#owns = program === undefined;
+    this.program = program ?? programOf(target, settings.draws);
     this.#strict = family === "fullRank" ? strictSize(dimension) : 0;
     this.#size = 2 * even(dimension) + this.#strict;
     const scope = this.#scope;
@@ -271,8 +274,9 @@ export class AdviState {
     return Float64Array.from({ length: this.dimension }, (_, i) => theta[i * draws + s]!);
   }
 
+  /** Frees the state, and the program unless that is somebody else's. */
   dispose(): void {
-    this.program.dispose();
+    if (this.#owns) this.program.dispose();
     this.#scope.dispose();
   }
 }

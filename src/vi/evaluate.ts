@@ -1,8 +1,12 @@
 // A target as the algorithms see it: evaluations are counted, batches go through the batch member when there is one, and a value
 // that is NaN or +Infinity counts as "not defined here" and becomes -Infinity. One Evaluator belongs to one run.
 
+import type { Program } from "../core/program.js";
 import type { Objective } from "../optim/lbfgs.js";
 import type { Target } from "../target.js";
+
+/** Fewer draws than this are evaluated one by one. */
+const few = 8;
 
 export class Evaluator implements Objective {
   readonly dimension: number;
@@ -15,6 +19,8 @@ export class Evaluator implements Objective {
     readonly target: Target,
     /** Shared by evaluators of one fit. */
     private readonly counter: { gradients: number } = { gradients: 0 },
+    /** A program of the target for many draws at once, if somebody has one. */
+    private readonly wide?: () => Program,
   ) {
     this.dimension = target.dimension;
     this.point = new Float64Array(target.dimension);
@@ -46,7 +52,9 @@ export class Evaluator implements Objective {
   batch(draws: number, points: Float64Array, gradients: Float64Array, values: Float64Array): void {
     const { dimension: n, target, point, slope } = this;
     this.gradients += draws;
-    if (target.logDensityGradientBatch) target.logDensityGradientBatch(draws, points, gradients, values);
+    const wide = draws >= few && target.program ? this.wide?.() : undefined;
+    if (wide) wide.evaluateAll(draws, points, gradients, values);
+    else if (target.logDensityGradientBatch) target.logDensityGradientBatch(draws, points, gradients, values);
     else
       for (let d = 0; d < draws; d++) {
         const at = d * n;

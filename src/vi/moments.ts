@@ -5,10 +5,11 @@
 import { Moments } from "../../assembly/advi-state.js";
 import { core } from "../core/load.js";
 import { f64, i32, Scope } from "../core/memory.js";
+import type { Program } from "../core/program.js";
 import { log } from "../linalg/elementary.js";
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
-import { AdviState, wholeProgram } from "./advi-state.js";
+import { AdviState } from "./advi-state.js";
 import { packStrict } from "./families.js";
 import { type DenseGaussian, type DiagonalGaussian, gaussianEntropy } from "./gaussian.js";
 import type { Session } from "./session.js";
@@ -55,6 +56,8 @@ export class MomentsCore {
 
   constructor(
     target: Target,
+    /** Of the target, for `lanes` draws; the caller disposes of it. */
+    program: Program,
     readonly kind: Full["kind"],
     seed: number,
     /** Whether whole matrices can be asked for. */
@@ -63,11 +66,7 @@ export class MomentsCore {
     const n = target.dimension;
     this.#n = n;
     const family = kind === "dense" ? "fullRank" : "meanField";
-    this.#state = new AdviState(
-      target,
-      { family, entropy: "closedForm", draws: lanes, seed, stream: 0 },
-      wholeProgram(target, lanes),
-    );
+    this.#state = new AdviState(target, { family, entropy: "closedForm", draws: lanes, seed, stream: 0 }, program);
     this.#state.expectNormals();
     const scope = this.#scope;
     const size = whole ? n * n : n;

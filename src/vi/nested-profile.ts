@@ -3,6 +3,8 @@
 // on the log marginal density of the axis, made nearly tight by its second cumulant (the variance of the log ratios); its normal scores
 // are the map along the axis. A knot's step is taken only if it raises the bound on its own draws.
 
+import { core } from "../core/load.js";
+import { f64, Scope } from "../core/memory.js";
 import { exp, log, logTwoPi, normalQuantile } from "../linalg/elementary.js";
 import { dotAt } from "../linalg/vector.js";
 import type { Run } from "../optim/run.js";
@@ -48,62 +50,103 @@ function expectedGain({ slope, curvature }: Evaluated): number {
   return gain;
 }
 
-/** Learns the map for an axis through `mean`; `normals` are [draw][D] in mirrored pairs. Undefined when cancelled or not finite at the centre. */
-export function* nestedProfile(
-  session: Session,
-  mean: Float64Array,
-  axis: Axis,
-  logDeterminant: number,
-  normals: Float64Array,
-): Run<NestedMap | undefined> {
-  const n = session.dimension;
-  const { root } = axis;
-  const draws = normals.length / n;
-  const points = new Float64Array(draws * n);
-  const gradients = new Float64Array(draws * n);
-  const values = new Float64Array(draws);
-  const transposed = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) transposed[j * n + i] = root[i * n + j]!;
-  const squares = new Float64Array(n);
-  for (let d = 0; d < draws; d++)
-    for (let i = 1; i < n; i++) squares[i] = squares[i]! + normals[d * n + i]! * normals[d * n + i]!;
+/** Evaluates mean-field Gaussians for everything beside the axis at one place on it: all on the same normals. */
+class Slice {
+  readonly #scope = new Scope();
+  readonly #mean: number;
+  readonly #root: number;
+  readonly #transposed: number;
+  /** [D][lanes]: points in the frame, and gradients there. */
+  readonly #points: number;
+  readonly #gradients: number;
+  /** [batch][D][lanes] */
+  readonly #normals: Float64Array;
+  readonly #squares: Float64Array;
+  /** Per draw, half the squared norm of its normals beside the axis. */
+  readonly #halfNorms: Float64Array;
+  readonly #draws: number;
 
-  function* evaluate(t: number, shift: Float64Array, logScale: Float64Array): Run<Evaluated> {
+  constructor(
+    readonly session: Session,
+    mean: Float64Array,
+    root: Float64Array,
+    /** [draw][D], a multiple of `lanes` draws. */
+    normals: Float64Array,
+  ) {
+    const n = session.dimension;
+    const draws = normals.length / n;
+    const scope = this.#scope;
+    const transposed = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) transposed[j * n + i] = root[i * n + j]!;
+    this.#mean = scope.copy(mean);
+    this.#root = scope.copy(root);
+    this.#transposed = scope.copy(transposed);
+    this.#points = scope.doubles(n * lanes);
+    this.#gradients = scope.doubles(n * lanes);
+    this.#draws = draws;
+    this.#normals = new Float64Array(draws * n);
+    this.#squares = new Float64Array(n);
+    this.#halfNorms = new Float64Array(draws);
+    for (let d = 0; d < draws; d++)
+      for (let i = 1; i < n; i++) {
+        const z = normals[d * n + i]!;
+        this.#normals[((d - (d % lanes)) / lanes) * n * lanes + i * lanes + (d % lanes)] = z;
+        this.#squares[i] = this.#squares[i]! + z * z;
+        this.#halfNorms[d] = this.#halfNorms[d]! + 0.5 * z * z;
+      }
+  }
+
+  /** At `t` on the axis, shifts and log scales [D] of the others (element 0 is not used). */
+  *evaluate(t: number, shift: Float64Array, logScale: Float64Array): Run<Evaluated> {
+    const { session } = this;
+    const n = session.dimension;
+    const draws = this.#draws;
+    const { program } = session;
     const scale = logScale.map(exp);
-    const v = new Float64Array(n);
-    for (let d = 0; d < draws; d++) {
-      v[0] = t;
-      for (let i = 1; i < n; i++) v[i] = shift[i]! + scale[i]! * normals[d * n + i]!;
-      for (let i = 0; i < n; i++) points[d * n + i] = mean[i]! + dotAt(n, root, i * n, v, 0);
-    }
-    for (let from = 0; from < draws && !session.cancelled; from += 4 * lanes) {
-      const to = Math.min(from + 4 * lanes, draws);
-      const part = (a: Float64Array, width: number): Float64Array => a.subarray(from * width, to * width);
-      session.evaluator.batch(to - from, part(points, n), part(gradients, n), part(values, 1));
-      yield* session.turn("nest");
-    }
     const slope = new Float64Array(n);
     const curvature = new Float64Array(n);
     let bound = 0;
-    let mean1 = 0;
+    let mean = 0;
     let square = 0;
-    for (let d = 0; d < draws; d++) {
-      const value = values[d]!;
-      bound += value / draws;
-      const ratio = value + 0.5 * dotAt(n - 1, normals, d * n + 1, normals, d * n + 1);
-      const a = ratio - mean1;
-      mean1 += a / (d + 1);
-      square += a * (ratio - mean1);
+    for (let from = 0; from < draws; from += lanes) {
+      const z = this.#normals.subarray(from * n, (from + lanes) * n);
+      const points = f64(this.#points, n * lanes);
+      points.fill(t, 0, lanes);
       for (let i = 1; i < n; i++) {
-        const h = dotAt(n, transposed, i * n, gradients, d * n) * scale[i]!;
-        slope[i] = slope[i]! + h / draws;
-        curvature[i] = curvature[i]! - (h * normals[d * n + i]!) / squares[i]!;
+        const a = shift[i]!;
+        const b = scale[i]!;
+        for (let k = i * lanes; k < (i + 1) * lanes; k++) points[k] = a + b * z[k]!;
+      }
+      core().affine(n, lanes, this.#mean, this.#root, this.#points, program.thetaPointer);
+      program.evaluate();
+      session.evaluator.gradients += lanes;
+      core().affine(n, lanes, 0, this.#transposed, program.gradientPointer, this.#gradients);
+      const values = program.logDensity();
+      for (let s = 0; s < lanes; s++) {
+        const value = values[s]!;
+        bound += value / draws;
+        const ratio = value + this.#halfNorms[from + s]!;
+        const a = ratio - mean;
+        mean += a / (from + s + 1);
+        square += a * (ratio - mean);
+      }
+      const g = f64(this.#gradients, n * lanes);
+      for (let i = 1; i < n; i++) {
+        let first = 0;
+        let second = 0;
+        for (let k = i * lanes; k < (i + 1) * lanes; k++) {
+          first += g[k]!;
+          second += g[k]! * z[k]!;
+        }
+        slope[i] = slope[i]! + (first * scale[i]!) / draws;
+        curvature[i] = curvature[i]! - (second * scale[i]!) / this.#squares[i]!;
       }
     }
+    yield* session.turn("nest");
     let entropy = 0;
     for (let i = 1; i < n; i++) entropy += logScale[i]!;
     // An undefined gradient makes the knot's next step undefined; its bound is refused with it.
-    const probe = dotAt(n, slope, 0, slope, 0) + dotAt(n, curvature, 0, curvature, 0);
+    const probe = bound + dotAt(n, slope, 0, slope, 0) + dotAt(n, curvature, 0, curvature, 0);
     return {
       bound: Number.isFinite(probe) ? bound + entropy : Number.NEGATIVE_INFINITY,
       correction: (0.5 * square) / Math.max(1, draws - 1),
@@ -112,12 +155,45 @@ export function* nestedProfile(
     };
   }
 
+  dispose(): void {
+    this.#scope.dispose();
+  }
+}
+
+/**
+ * Learns the map for an axis through `mean`; `normals` are [draw][D] in mirrored pairs, a multiple of `lanes` of them. Undefined when
+ * cancelled or not finite at the centre.
+ */
+export function* nestedProfile(
+  session: Session,
+  mean: Float64Array,
+  axis: Axis,
+  logDeterminant: number,
+  normals: Float64Array,
+): Run<NestedMap | undefined> {
+  const slice = new Slice(session, mean, axis.root, normals);
+  try {
+    return yield* profile(slice, mean, axis, logDeterminant);
+  } finally {
+    slice.dispose();
+  }
+}
+
+function* profile(
+  slice: Slice,
+  mean: Float64Array,
+  { root }: Axis,
+  logDeterminant: number,
+): Run<NestedMap | undefined> {
+  const { session } = slice;
+  const n = session.dimension;
+
   function* climb(t: number, from: Pick<Knot, "shift" | "logScale">): Run<Knot> {
     let { shift, logScale } = from;
-    let now = yield* evaluate(t, shift, logScale);
+    let now = yield* slice.evaluate(t, shift, logScale);
     for (let k = 0; k < 20 && !(now.bound > Number.NEGATIVE_INFINITY) && !session.cancelled; k++) {
       logScale = logScale.map((s) => s - 1);
-      now = yield* evaluate(t, shift, logScale);
+      now = yield* slice.evaluate(t, shift, logScale);
     }
     for (let k = 0; k < iterations && now.bound > Number.NEGATIVE_INFINITY && !session.cancelled; k++) {
       if (expectedGain(now) < worthwhile) break;
@@ -132,7 +208,7 @@ export function* nestedProfile(
           const move = Math.min(Math.max(now.slope[i]! / c, -2), 2);
           nextShift[i] = nextShift[i]! + rho * move * exp(logScale[i]!);
         }
-        const next = yield* evaluate(t, nextShift, nextScale);
+        const next = yield* slice.evaluate(t, nextShift, nextScale);
         if (session.cancelled || next.bound <= now.bound) continue;
         gain = next.bound - now.bound;
         shift = nextShift;

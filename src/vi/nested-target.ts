@@ -43,15 +43,7 @@ export class NestedTarget implements Target {
   }
 
   logDensityGradientBatch(draws: number, y: Float64Array, gradients: Float64Array, values: Float64Array): void {
-    const program = this.#kept(lanes);
-    gradients.fill(0);
-    for (let from = 0; from < draws; from += lanes) {
-      const count = Math.min(lanes, draws - from);
-      program.setPoints(y, from, count);
-      program.evaluate();
-      program.addGradients(gradients, from, count);
-      values.set(program.logDensity().subarray(0, count), from);
-    }
+    this.#kept(lanes).evaluateAll(draws, y, gradients, values);
   }
 
   /** Points of the inner target [draw][D]. */

@@ -1,12 +1,14 @@
 // What the stages of one fit share: the target with its count of gradients, the random numbers, the trace, the notes about what was
 // not finite, and the point between steps where a fit can be cancelled and the event loop gets its turn.
 
+import type { Program } from "../core/program.js";
 import type { Progress, Run } from "../optim/run.js";
 import type { Target } from "../target.js";
+import { wholeProgram } from "./advi-state.js";
 import { coreNormals } from "./core-normals.js";
 import type { NormalSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
-import { type Batch, type BatchName, type Full, MomentsCore } from "./moments.js";
+import { type Batch, type BatchName, type Full, lanes, MomentsCore } from "./moments.js";
 
 /** Streams of random numbers of a fit by ADVI; `streams` of outcome.ts holds those of the other algorithms. */
 export const adviStreams = {
@@ -49,6 +51,7 @@ export class Session {
   readonly #record: Record;
   readonly #moments = new Map<Full["kind"], MomentsCore>();
   #view: { dispose(): void } | undefined;
+  #program: Program | undefined;
 
   constructor(
     readonly target: Target,
@@ -56,7 +59,7 @@ export class Session {
     parent?: Session,
   ) {
     this.#record = parent ? parent.#record : new Record();
-    this.evaluator = new Evaluator(target, this.#record);
+    this.evaluator = new Evaluator(target, this.#record, () => this.program);
     this.normals = coreNormals(seed);
   }
 
@@ -127,16 +130,24 @@ export class Session {
     const possible = this.dimension <= regressionLimit;
     let moments = this.#moments.get(q.kind);
     if (!moments) {
-      moments = new MomentsCore(this.target, q.kind, this.seed, possible);
+      moments = new MomentsCore(this.target, this.program, q.kind, this.seed, possible);
       this.#moments.set(q.kind, moments);
     }
     return moments.collect(this, q, name, stage, whole && possible);
+  }
+
+  /** The target's program over all data for `lanes` draws; the session's own. */
+  get program(): Program {
+    this.#program ??= wholeProgram(this.target, lanes);
+    return this.#program;
   }
 
   /** Frees what the session holds in core memory. */
   dispose(): void {
     for (const moments of this.#moments.values()) moments.dispose();
     this.#moments.clear();
+    this.#program?.dispose();
+    this.#program = undefined;
     this.#view?.dispose();
   }
 
