@@ -2,6 +2,8 @@
 // returns its result. Hence one body serves the blocking call, the call that leaves the event loop its turns, and algorithms
 // made of others (`yield*`). The clock decides only when a turn is given, never what is computed.
 
+import { turn } from "./turn.js";
+
 /** One step's news. */
 export interface Progress {
   /** What is being done: "lbfgs", "path 3", "dadvi". */
@@ -46,8 +48,6 @@ export function finish<R>(run: Run<R>, control: Control = {}): R {
     cancelled = signal?.aborted ?? false;
   }
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** Runs to the end, returning to the event loop every `slice` milliseconds; the result is that of `finish`. */
 export async function finishInSlices<R>(run: Run<R>, control: Control = {}, slice = 8): Promise<R> {

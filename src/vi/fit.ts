@@ -5,6 +5,7 @@
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import { finish, finishInSlices, type Progress } from "../optim/run.js";
+import { turn } from "../optim/turn.js";
 import { Posterior, posteriorDraws } from "../posterior.js";
 import { checkTarget, type Target } from "../target.js";
 import type { AdviOptions } from "./advi.js";
@@ -269,7 +270,7 @@ export async function* fitSteps(target: Target, options: FitOptions = {}): Async
       if (step.done) return new Fit(target, step.value, advi.seed, posterior);
       if (performance.now() - began >= between) {
         yield step.value;
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        await turn();
         began = performance.now();
       }
       step = run.next(options.signal?.aborted ?? false);
