@@ -197,6 +197,9 @@ export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.LogAddExp:
     case Op.Lbeta: return call2(op, n, a);
     case Op.MulAdd: return mulAdd(n, a);
+    case Op.VonMisesCdf:
+    case Op.VonMisesCdfDerivative:
+    case Op.VonMisesSampleDerivative: return runScalar(op, n, a);
     default:
       if (op >= Op.GammaP && op <= Op.BetaSampleDerivative) return runScalar(op, n, a);
       return call1(op, n, a);

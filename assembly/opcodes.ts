@@ -85,6 +85,13 @@ export const enum Op {
   Lbeta = 104,
   /** 1 where left < right, else 0 */
   Less = 105,
+  // Scalar code, as that from GammaP on
+  /** x, κ; the distribution function of von Mises around 0, for x within ±π */
+  VonMisesCdf = 106,
+  /** x, κ; its derivative in κ */
+  VonMisesCdfDerivative = 107,
+  /** x, κ; ∂x/∂κ where it stays: the implicit gradient of a draw */
+  VonMisesSampleDerivative = 108,
   /** a, b, c; out = a·b + c */
   MulAdd = 112,
   // Scalar code, one element after the other: assembly/special/kernels.ts

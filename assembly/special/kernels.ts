@@ -5,6 +5,7 @@ import { Op } from "../opcodes";
 import { incompleteBeta, inverseBeta, prefix as betaPrefix, slope as betaSlope, value } from "./incomplete-beta";
 import { incompleteGamma, inverseGamma, lower, prefix, slope, upper } from "./incomplete-gamma";
 import { owensT } from "./owens";
+import { vonMises } from "./von-mises";
 
 // @ts-ignore: decorator
 @inline function at(p: usize, i: usize): f64 { return load<f64>(<usize>load<u32>(p) + (i << 3)); }
@@ -14,6 +15,9 @@ function element(op: i32, x: f64, y: f64, z: f64): f64 {
     case Op.GammaPInverse: return inverseGamma(x, y, false);
     case Op.GammaQInverse: return inverseGamma(x, y, true);
     case Op.OwensT: return owensT(x, y);
+    case Op.VonMisesCdf:
+    case Op.VonMisesCdfDerivative:
+    case Op.VonMisesSampleDerivative: return vonMises(op, x, y);
     case Op.BetaIncInverse: return inverseBeta(x, y, z);
     case Op.BetaInc:
     case Op.BetaIncDerivativeA:

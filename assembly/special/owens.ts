@@ -8,7 +8,7 @@ import { exp } from "../math";
 import { expSum, ndtr, plusProduct, start } from "./scalar";
 
 /** Positive nodes of the twelve-point rule on [-1, 1], and their weights. */
-const NODES = memory.data<f64>([
+export const NODES = memory.data<f64>([
   0.1252334085114689, 0.24914704581340277, 0.3678314989981802, 0.2334925365383548, 0.5873179542866175, 0.20316742672306592,
   0.7699026741943047, 0.16007832854334622, 0.9041172563704749, 0.10693932599531843, 0.9815606342467192, 0.04717533638651183,
 ], 16);

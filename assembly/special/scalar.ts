@@ -4,6 +4,7 @@
 
 import { splat } from "../lanes";
 import { expSlow, exp as exp2, expm1 as expm12, log as log2, log1p as log1p2 } from "../math";
+import { sin as sin2 } from "../trigonometry";
 import { erfcx as erfcx2, ndtr as ndtr2, ndtri as ndtri2 } from "./erf";
 import { digamma as digamma2, digammaRest, lbeta as lbeta2, lgamma1p as lgamma1p2, stirling as stirling2 } from "./gamma";
 import { atanhRest, logLow, logParts } from "./parts";
@@ -12,6 +13,7 @@ import { atanhRest, logLow, logParts } from "./parts";
 @inline function lane0(x: v128): f64 { return f64x2.extract_lane(x, 0); }
 export function exp(x: f64): f64 { return lane0(exp2(splat(x))); }
 export function expm1(x: f64): f64 { return lane0(expm12(splat(x))); }
+export function sin(x: f64): f64 { return lane0(sin2(splat(x))); }
 export function log(x: f64): f64 { return lane0(log2(splat(x))); }
 export function digamma(x: f64): f64 { return lane0(digamma2(splat(x))); }
 export function lgamma1p(x: f64): f64 { return lane0(lgamma1p2(splat(x))); }

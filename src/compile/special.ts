@@ -1,5 +1,5 @@
 // Special functions of two and three arguments as graph arithmetic: the incomplete gamma and beta functions, their inverses and
-// shape derivatives. They are for numbers: none has an adjoint.
+// shape derivatives, Owen's T, von Mises. They are for numbers: none has an adjoint.
 
 import { Op } from "../../assembly/opcodes.js";
 import { type Operand, toNode } from "./arithmetic.js";
@@ -28,6 +28,10 @@ export const betaIncInverse = of(Op.BetaIncInverse);
 export const betaSampleDerivative = of(Op.BetaSampleDerivative);
 /** Owen's T(h, a). */
 export const owensT = of(Op.OwensT);
+/** The distribution function of von Mises around 0 from (x, κ), for x within ±π. */
+export const vonMisesCdf = of(Op.VonMisesCdf);
+/** ∂x/∂κ at fixed vonMisesCdf(x, κ), from (x, κ). */
+export const vonMisesSampleDerivative = of(Op.VonMisesSampleDerivative);
 /** log I₀(x). */
 export const logBesselI0 = of(Op.LogBesselI0);
 /** I₁(x)/I₀(x). */

@@ -4,9 +4,8 @@
 
 import * as g from "../../compile/arithmetic.js";
 import type { Node } from "../../compile/node.js";
-import { besselRatio, betaSampleDerivative, gammaSampleDerivative } from "../../compile/special.js";
-import { choose, clamp, oneMinus, SQRT_HALF, standard, truncatedNormalCdf } from "./formulas.js";
-import { cos } from "./scalar.js";
+import { betaSampleDerivative, gammaSampleDerivative, vonMisesSampleDerivative } from "../../compile/special.js";
+import { clamp, oneMinus, SQRT_HALF, standard, truncatedNormalCdf } from "./formulas.js";
 
 type Implicit = (x: Node, ...parameters: Node[]) => readonly Node[];
 
@@ -24,51 +23,11 @@ function studentSlope(t: Node, df: Node): Node {
   return g.mul(g.sign(t), slope);
 }
 
-/** Nodes and weights of Gauss and Legendre's rule on [0, 1], by Newton's iteration. */
-function gauss(n: number): readonly (readonly [node: number, weight: number])[] {
-  return Array.from({ length: n }, (_, i) => {
-    let x = cos((Math.PI * (i + 0.75)) / (n + 0.5));
-    let slope = 1;
-    for (let step = 0; step < 6; step++) {
-      let [before, value] = [1, x];
-      for (let k = 2; k <= n; k++) [before, value] = [value, ((2 * k - 1) * x * value - (k - 1) * before) / k];
-      slope = (n * (x * value - before)) / (x * x - 1);
-      x -= value / slope;
-    }
-    return [(1 + x) / 2, 1 / ((1 - x * x) * slope * slope)] as const;
-  });
-}
-let rule: ReturnType<typeof gauss> | undefined;
-
-/**
- * dθ/dκ of von Mises around 0: ∫ (cos t − A) e^{κ(cos t − cos θ)} dt over (θ, π), or over (0, θ) with the other sign where that
- * exponent stays small; A = I₁/I₀. What is more than 40 e-folds away is left out.
- */
+/** dθ/dκ of von Mises, θ = x − loc brought into [−π, π] from within 2π. */
 function vonMisesSlope(x: Node, loc: Node, kappa: Node): Node {
-  rule ??= gauss(64);
   const offset = g.sub(x, loc);
-  // Into [−π, π], for offsets of up to 2π.
   const turns = g.sub(g.less(Math.PI, offset), g.less(offset, -Math.PI));
-  const angle = g.sub(offset, g.mul(2 * Math.PI, turns));
-  const theta = g.abs(angle);
-  const near = g.less(g.mul(kappa, g.mul(2, g.square(g.sin(g.mul(0.5, theta))))), 1);
-  const reach = g.div(40, g.max(g.mul(kappa, g.sin(theta)), 1e-3));
-  const from = choose(near, 0, theta);
-  const to = choose(near, theta, g.min(Math.PI, g.add(theta, reach)));
-  const width = g.sub(to, from);
-  const rest = oneMinus(besselRatio(kappa));
-  let sum: Node | null = null;
-  for (const [node, weight] of rule) {
-    const t = g.add(from, g.mul(node, width));
-    const exponent = g.mul(
-      g.mul(-2, kappa),
-      g.mul(g.sin(g.mul(0.5, g.add(t, theta))), g.sin(g.mul(0.5, g.sub(t, theta)))),
-    );
-    const factor = g.sub(rest, g.mul(2, g.square(g.sin(g.mul(0.5, t)))));
-    const term = g.mul(g.mul(weight, factor), g.exp(exponent));
-    sum = sum ? g.add(sum, term) : term;
-  }
-  return g.mul(g.mul(g.sign(angle), choose(near, -1, 1)), g.mul(width, sum!));
+  return vonMisesSampleDerivative(g.sub(offset, g.mul(2 * Math.PI, turns)), kappa);
 }
 
 /** By name of a family: the gradients in its parameters, in their order. */
