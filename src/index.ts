@@ -126,5 +126,13 @@ export {
   type CalibrationRow,
   simulationBasedCalibration,
 } from "./vi/calibration.js";
+export {
+  type CheckEstimatorOptions,
+  type CheckGradientOptions,
+  checkEstimator,
+  checkGradient,
+  type GradientCheck,
+  type GradientProblem,
+} from "./vi/check-gradient.js";
 export type { FitOptions } from "./vi/fit.js";
 export { Fit, fit } from "./vi/fit.js";
