@@ -91,6 +91,41 @@ export {
   zeroSum,
 } from "./model/support.js";
 export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
+// Optimisers
+export { type Average, polynomialAverage, proximalScale, tailAverage } from "./optim/averaging.js";
+export {
+  type AdamWOptions,
+  adamW,
+  type CommonOptions as OptimizerOptions,
+  type DecayedAdagradOptions,
+  type DistanceOptions,
+  decayedAdagrad,
+  dog,
+  dowg,
+  type FirstOrder,
+  type FirstOrderState,
+  type RmsPropOptions,
+  rmsProp,
+  type SgdOptions,
+  sgd,
+} from "./optim/first-order.js";
+export {
+  type MinimizeOptions,
+  type Minimum,
+  minimize,
+  type ObjectiveFunction,
+  type SmoothObjective,
+} from "./optim/minimize.js";
+export {
+  clipGlobalNorm,
+  constantSchedule,
+  cosineSchedule,
+  exponentialSchedule,
+  linearSchedule,
+  powerSchedule,
+  type Schedule,
+  warmup,
+} from "./optim/schedules.js";
 export {
   type FittedDraws,
   type LogLikelihood,
@@ -126,5 +161,13 @@ export {
   type CalibrationRow,
   simulationBasedCalibration,
 } from "./vi/calibration.js";
+export {
+  type CheckEstimatorOptions,
+  type CheckGradientOptions,
+  checkEstimator,
+  checkGradient,
+  type GradientCheck,
+  type GradientProblem,
+} from "./vi/check-gradient.js";
 export type { FitOptions } from "./vi/fit.js";
 export { Fit, fit } from "./vi/fit.js";

@@ -6,13 +6,18 @@ import { type Algorithm, algorithms } from "../src/vi/algorithms.js";
 import { type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
 import { eightSchools, randomGaussian } from "./support/targets.js";
 
-const others = algorithms.filter((a): a is Exclude<Algorithm, "map"> => a !== "map");
+const others: readonly FitOptions[] = [
+  ...algorithms.filter((a) => a !== "map").map((algorithm) => ({ algorithm })),
+  { algorithm: "bam", family: "lowRank" },
+];
+const nameOf = ({ algorithm, family }: FitOptions): string => (family ? `${algorithm} (${family})` : algorithm!);
 
 describe("each algorithm by its name", () => {
-  for (const algorithm of others)
-    test(`${algorithm} finds a correlated Gaussian, its evidence included`, () => {
+  for (const chosen of others) {
+    const { algorithm } = chosen;
+    test(`${nameOf(chosen)} finds a correlated Gaussian, its evidence included`, () => {
       const { target, mean } = randomGaussian(5, 3, -2.5);
-      const options: FitOptions = { algorithm, seed: 4, ...(algorithm === "dadvi" && { family: "fullRank" }) };
+      const options: FitOptions = { ...chosen, seed: 4, ...(algorithm === "dadvi" && { family: "fullRank" }) };
       const fit = fitTargetSync(target, options);
       expect(fit.status, fit.message).toBe("converged");
       expect(fit.result.algorithm).toBe(algorithm);
@@ -29,6 +34,7 @@ describe("each algorithm by its name", () => {
       expect(Math.abs(ratios.reduce((a, b) => a + b, 0) / ratios.length + 2.5)).toBeLessThan(inexact ? 0.2 : 0.02);
       expect(fit.gradients).toBeGreaterThan(0);
     });
+  }
 
   // Means and standard deviations from the default fit with many draws, for which ELBO and log evidence agree to 0.02.
   const truth = fitTargetSync(eightSchools, { seed: 77, posteriorDraws: 100_000 });
@@ -38,11 +44,11 @@ describe("each algorithm by its name", () => {
     expect(truth.result.check!.psis.logEvidence - truth.elbo).toBeLessThan(0.1);
   });
 
-  for (const algorithm of others)
-    test(`${algorithm} is right about eight schools whenever it says that it converged`, () => {
+  for (const chosen of others)
+    test(`${nameOf(chosen)} is right about eight schools whenever it says that it converged`, () => {
       const reference = truth.summary().rows;
       for (let seed = 0; seed < 20; seed++) {
-        const fit = fitTargetSync(eightSchools, { algorithm, seed });
+        const fit = fitTargetSync(eightSchools, { ...chosen, seed });
         expect(fit.message.length).toBeGreaterThan(20);
         if (fit.status !== "converged") continue;
         fit.summary().rows.forEach((row, i) => {
@@ -146,5 +152,16 @@ describe("misuse", () => {
     );
     expect(() => fitTargetSync(target, { algorithm: "bam", init: new Array(10).fill(0) })).toThrow(/options\.init/);
     expect(() => fitTargetSync(target, { algorithm: "map", family: "fullRank" })).toThrow(/options\.family/);
+  });
+
+  test("a family that an algorithm cannot fit is refused with those it can", () => {
+    expect(() => fitTargetSync(target, { algorithm: "dadvi", family: "lowRank" })).toThrow(
+      'options.family: expected "meanField" or "fullRank" with algorithm "dadvi", got "lowRank"',
+    );
+    expect(() => fitTargetSync(target, { algorithm: "bam", family: "meanField" })).toThrow(/"fullRank" or "lowRank"/);
+    expect(() => fitTargetSync(target, { algorithm: "bam", rank: 3 })).toThrow(
+      'options.rank: expected nothing unless family is "lowRank", got 3',
+    );
+    expect(() => fitTargetSync(target, { algorithm: "bam", family: "lowRank", rank: 0 })).toThrow(/options\.rank/);
   });
 });

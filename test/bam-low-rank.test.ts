@@ -1,69 +1,16 @@
 // Low-rank batch-and-match: against the dense update, and on factor-model targets.
 
 import { expect, test } from "vitest";
+import { loadPosterior, savePosterior } from "../src/io/save.js";
 import { maxAbs } from "../src/linalg/vector.js";
-import type { Target } from "../src/target.js";
 import { bamLowRank, bamLowRankUpdate, type FactorGaussian, lowRankGaussian } from "../src/vi/bam-low-rank.js";
 import { bamUpdate } from "../src/vi/bam-update.js";
+import { fitTargetSync } from "../src/vi/fit.js";
 import { type DenseGaussian, gaussianCovariance, standardDeviations } from "../src/vi/gaussian.js";
 import { normalSource, randomSource } from "./support/random.js";
-import { randomGaussian } from "./support/targets.js";
+import { factorTarget, randomGaussian } from "./support/targets.js";
 
 const normals = normalSource(1);
-
-/** N(mean, F'F + diag): a factor model with `k` factors, normalised, evaluated without any D x D matrix. */
-function factorTarget(n: number, k: number, seed: number) {
-  const random = randomSource(seed);
-  const mean = Float64Array.from({ length: n }, random.normal);
-  const f = Float64Array.from({ length: k * n }, () => 0.7 * random.normal());
-  const d = Float64Array.from({ length: n }, () => 0.3 + random.uniform());
-  // I + F D^-1 F', inverted by elimination on k columns.
-  const inner = Array.from({ length: k }, (_, a) =>
-    Array.from({ length: 2 * k }, (_, b) => {
-      if (b >= k) return a === b - k ? 1 : 0;
-      let s = a === b ? 1 : 0;
-      for (let i = 0; i < n; i++) s += (f[a * n + i]! * f[b * n + i]!) / d[i]!;
-      return s;
-    }),
-  );
-  let logDet = 0;
-  for (let i = 0; i < n; i++) logDet += Math.log(d[i]!);
-  for (let p = 0; p < k; p++) {
-    const pivot = inner[p]![p]!;
-    logDet += Math.log(pivot);
-    for (let b = 0; b < 2 * k; b++) inner[p]![b]! /= pivot;
-    for (let a = 0; a < k; a++) {
-      if (a === p) continue;
-      const factor = inner[a]![p]!;
-      for (let b = 0; b < 2 * k; b++) inner[a]![b]! -= factor * inner[p]![b]!;
-    }
-  }
-  const target: Target = {
-    dimension: n,
-    logDensityGradient(x, g) {
-      const c = new Float64Array(k);
-      for (let i = 0; i < n; i++) g[i] = (x[i]! - mean[i]!) / d[i]!;
-      for (let a = 0; a < k; a++) for (let i = 0; i < n; i++) c[a]! += f[a * n + i]! * g[i]!;
-      for (let a = 0; a < k; a++) {
-        let s = 0;
-        for (let b = 0; b < k; b++) s += inner[a]![k + b]! * c[b]!;
-        for (let i = 0; i < n; i++) g[i]! -= (s * f[a * n + i]!) / d[i]!;
-      }
-      let quadratic = 0;
-      for (let i = 0; i < n; i++) {
-        quadratic += g[i]! * (x[i]! - mean[i]!);
-        g[i] = -g[i]!;
-      }
-      return -0.5 * (n * Math.log(2 * Math.PI) + logDet + quadratic);
-    },
-  };
-  const variance = (i: number): number => {
-    let s = d[i]!;
-    for (let a = 0; a < k; a++) s += f[a * n + i]! ** 2;
-    return s;
-  };
-  return { target, mean, variance };
-}
 
 test("at full rank, patched until EM has settled, a low-rank step is the dense step", () => {
   const n = 4;
@@ -123,6 +70,45 @@ test("in 2,000 dimensions a step takes well under a second, and the ELBO rises",
   expect(result.skipped).toBe(0);
   const longer = bamLowRank(target, { normals, rank: 8, maxSteps: 40, draws: 100 });
   expect(longer.elbo).toBeGreaterThan(result.elbo);
+});
+
+test("by name a factor model is fitted exactly: the divergence goes to zero, and draws, density and file agree", () => {
+  const { target, mean, variance } = factorTarget(40, 3, 5);
+  const fit = fitTargetSync(target, { algorithm: "bam", family: "lowRank", rank: 3, seed: 2 });
+  expect(fit.status, fit.message).toBe("converged");
+  expect(fit.result.family).toBe("lowRank");
+  expect(fit.result.approximation!.kind).toBe("lowRank");
+  // The target is normalised: the ELBO is minus the divergence.
+  expect(Math.abs(fit.elbo)).toBeLessThan(1e-6);
+  expect(fit.result.elboStandardError).toBeLessThan(1e-6);
+  expect(fit.khat).toBeLessThan(0.7);
+  const sd = standardDeviations(fit.result.approximation!);
+  for (let i = 0; i < 40; i++) {
+    expect(Math.abs(fit.result.approximation!.mean[i]! - mean[i]!) / sd[i]!).toBeLessThan(1e-6);
+    expect(sd[i]! ** 2 / variance(i)).toBeCloseTo(1, 5);
+  }
+  expect(maxAbs(fit.logRatios())).toBeLessThan(1e-5);
+  const summary = fit.summary().rows;
+  for (let i = 0; i < 40; i++) expect(Math.abs(summary[i]!.mean - mean[i]!) / sd[i]!).toBeLessThan(0.08);
+  const loaded = loadPosterior(savePosterior(fit));
+  expect(loaded.draws("theta[7]")).toEqual(fit.draws("theta[7]"));
+});
+
+test("a rank that is too small for the posterior is never called right", () => {
+  const { target } = factorTarget(30, 6, 4);
+  const fit = fitTargetSync(target, { algorithm: "bam", family: "lowRank", rank: 1, seed: 1 });
+  expect(fit.elbo).toBeLessThan(-1);
+  expect(fit.status).not.toBe("converged");
+});
+
+test("2,000 coordinates are fitted by name", () => {
+  const { target } = factorTarget(2000, 5, 1);
+  const fit = (maxSteps: number) =>
+    fitTargetSync(target, { algorithm: "bam", family: "lowRank", maxSteps, checkDraws: 200, posteriorDraws: 10 });
+  const short = fit(2);
+  const longer = fit(15);
+  expect(longer.elbo).toBeGreaterThan(short.elbo);
+  expect(longer.unconstrainedDraws().length).toBe(20_000);
 });
 
 test("a density defined nowhere is an outcome, and misuse throws", () => {

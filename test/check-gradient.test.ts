@@ -1,15 +1,14 @@
 // The self-test of gradient estimators: silent on right ones, loud on each of the planted errors.
 
 import { expect, test } from "vitest";
+import { halfNormal, model, normal } from "../src/index.js";
 import type { Target } from "../src/target.js";
-import { checkEstimator, checkGradient, type GradientProblem } from "../src/vi/check-gradient.js";
-import type { DiagonalGaussian } from "../src/vi/gaussian.js";
-import { normalSource, randomSource } from "./support/random.js";
+import { entropies } from "../src/vi/advi-state.js";
+import { checkEstimator, checkGradient, type GradientProblem, type MeanField } from "../src/vi/check-gradient.js";
+import { randomSource } from "./support/random.js";
 import { banana, eightSchools, logisticRegression, normalNormal, randomGaussian } from "./support/targets.js";
 
-const normals = normalSource(1);
-const at = (n: number, scale = 0.5): DiagonalGaussian => ({
-  kind: "diagonal",
+const at = (n: number, scale = 0.5): MeanField => ({
   mean: Float64Array.from({ length: n }, (_, i) => 0.3 * Math.sin(i + 1)),
   scale: new Float64Array(n).fill(scale),
 });
@@ -22,9 +21,9 @@ test("right gradients pass, with either entropy estimator", () => {
     logisticRegression(30, 4, 1),
     randomGaussian(6, 2).target,
   ])
-    for (const entropy of ["closedForm", "stickingTheLanding"] as const)
+    for (const entropy of entropies)
       for (const seed of [1, 2, 3]) {
-        const result = checkGradient(target, at(target.dimension), { normals: normalSource(seed) }, entropy);
+        const result = checkGradient(target, at(target.dimension), { seed, entropy });
         expect(result.message).toMatch(/agrees with the derivative/);
         expect(result.ok).toBe(true);
       }
@@ -33,12 +32,7 @@ test("right gradients pass, with either entropy estimator", () => {
 test("at a false-alarm rate of 5 % about 5 % of right estimators are flagged", () => {
   let flagged = 0;
   for (let seed = 0; seed < 400; seed++) {
-    const result = checkGradient(
-      normalNormal,
-      at(3),
-      { normals: normalSource(seed), repeats: 50, falseAlarm: 0.05 },
-      "stickingTheLanding",
-    );
+    const result = checkGradient(normalNormal, at(3), { seed, repeats: 50, falseAlarm: 0.05, entropy: "stl" });
     if (!result.ok) flagged++;
   }
   // Four binomial standard errors are 4.4 %.
@@ -57,8 +51,8 @@ const positiveScale = (jacobianInGradient: boolean): Target => ({
 });
 
 test("a Jacobian dropped from the gradient is flagged", () => {
-  expect(checkGradient(positiveScale(true), at(1), { normals }).ok).toBe(true);
-  const wrong = checkGradient(positiveScale(false), at(1), { normals });
+  expect(checkGradient(positiveScale(true), at(1)).ok).toBe(true);
+  const wrong = checkGradient(positiveScale(false), at(1));
   expect(wrong.ok).toBe(false);
   expect(wrong.flagged).toContain("mean of theta[0]");
   expect(wrong.estimate[0]! - wrong.derivative[0]!).toBeCloseTo(-1, 5);
@@ -97,8 +91,8 @@ const minibatch = (scaled: boolean): GradientProblem => {
 };
 
 test("an unscaled minibatch is flagged, and a scaled one passes", () => {
-  expect(checkEstimator(minibatch(true), { normals, repeats: 1000 }).ok).toBe(true);
-  const wrong = checkEstimator(minibatch(false), { normals, repeats: 1000 });
+  expect(checkEstimator(minibatch(true), { repeats: 1000 }).ok).toBe(true);
+  const wrong = checkEstimator(minibatch(false), { repeats: 1000 });
   expect(wrong.ok).toBe(false);
   expect(wrong.flagged).toContain("parameter[0]");
 });
@@ -127,10 +121,22 @@ const klSign = (sign: 1 | -1): GradientProblem => ({
 });
 
 test("a KL divergence with the wrong sign is flagged", () => {
-  expect(checkEstimator(klSign(1), { normals }).ok).toBe(true);
-  const wrong = checkEstimator(klSign(-1), { normals });
+  expect(checkEstimator(klSign(1)).ok).toBe(true);
+  const wrong = checkEstimator(klSign(-1));
   expect(wrong.ok).toBe(false);
   expect(wrong.flagged.length).toBe(6);
+});
+
+test("a compiled model passes, and the same seed gives the same bits", () => {
+  const compiled = model(({ sample, observe, plate }, y: number[]) => {
+    const rows = plate("row", y);
+    observe("y", normal(sample("level", normal(0, 5)), sample("noise", halfNormal(2))), rows.data(y));
+  }).compile([1, 2, 4]);
+  const result = checkGradient(compiled);
+  expect(result.ok, result.message).toBe(true);
+  expect(checkGradient(compiled).estimate).toEqual(result.estimate);
+  expect(checkGradient(compiled, undefined, { seed: 1 }).estimate).not.toEqual(result.estimate);
+  compiled.dispose();
 });
 
 test("one wrong adjoint among many parameters is found and named", () => {
@@ -144,7 +150,7 @@ test("one wrong adjoint among many parameters is found and named", () => {
       return v;
     },
   };
-  const result = checkGradient(wrong, at(8), { normals });
+  const result = checkGradient(wrong, at(8));
   expect(result.ok).toBe(false);
   for (const name of result.flagged) expect(name).toMatch(/of beta\[5\]$/);
 });
@@ -157,19 +163,22 @@ test("repetitions that are not finite are counted, and if all are, nothing is cl
       return x[0]! > -0.2 ? -0.5 * x[0]! ** 2 : Number.NaN;
     },
   };
-  const some = checkGradient(half, at(1), { normals });
+  const some = checkGradient(half, at(1));
   expect(some.undefinedRepeats).toBeGreaterThan(0);
   expect(some.message).toMatch(/were left out/);
-  const none = checkGradient({ dimension: 1, logDensityGradient: () => Number.NaN }, at(1), { normals });
+  const none = checkGradient({ dimension: 1, logDensityGradient: () => Number.NaN }, at(1));
   expect(none.ok).toBe(false);
   expect(none.message).toMatch(/nothing could be checked/);
   for (const v of [...some.z, ...none.z]) expect(v).not.toBeNaN();
 });
 
 test("misuse throws, naming the argument", () => {
-  expect(() => checkGradient(normalNormal, at(2), { normals })).toThrow("q: expected a Gaussian of 3 coordinates");
-  expect(() => checkGradient(normalNormal, at(3), { normals, repeats: 3 })).toThrow("checkGradient.repeats");
-  expect(() => checkGradient(normalNormal, at(3), {} as never)).toThrow(
-    "checkGradient.normals: expected a NormalSource",
+  expect(() => checkGradient(normalNormal, at(2))).toThrow("q.mean: expected 3 finite numbers");
+  expect(() => checkGradient(normalNormal, { mean: [0, 0, 0], scale: [1, -1, 1] })).toThrow("q.scale[1]: expected");
+  expect(() => checkGradient(normalNormal, at(3), { repeats: 3 })).toThrow("checkGradient.repeats");
+  expect(() => checkGradient(normalNormal, at(3), { seed: -1 })).toThrow("checkGradient.seed");
+  expect(() => checkGradient(normalNormal, undefined, { entropy: "exact" as never })).toThrow("checkGradient.entropy");
+  expect(() => checkEstimator(klSign(1), { entropy: "stl" } as never)).toThrow(
+    "checkEstimator.entropy: unknown option",
   );
 });

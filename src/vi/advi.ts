@@ -8,7 +8,7 @@ import type { Target } from "../target.js";
 import { adamStages, type StageEnd } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
 import { checkFit, type FinalCheck } from "./check.js";
-import type { FamilyName } from "./families.js";
+import type { FamilyName, FitFamily } from "./families.js";
 import type { Gaussian } from "./gaussian.js";
 import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./initial.js";
 import { Judge } from "./judge.js";
@@ -44,7 +44,7 @@ export interface AdviOptions {
 }
 
 export interface AdviResult extends Outcome<Gaussian> {
-  readonly family: FamilyName;
+  readonly family: FitFamily;
   /** Maps that `approximation` is seen through, the last to be applied first; mostly none. */
   readonly maps: readonly NestedMap[];
   /** ELBO of every step. */

@@ -5,9 +5,11 @@ import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
 import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
 import { bamRun } from "./bam.js";
+import { bamLowRankRun } from "./bam-low-rank.js";
 import { coreNormals } from "./core-normals.js";
 import { dadviRun } from "./dadvi.js";
 import { Evaluator } from "./evaluate.js";
+import type { FitFamily } from "./families.js";
 import type { DiagonalGaussian, Gaussian } from "./gaussian.js";
 import { laplaceRun } from "./laplace.js";
 import { mapRun } from "./map.js";
@@ -44,8 +46,25 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
   pathfinder: ["init", "maxSteps"],
   multipathPathfinder: ["maxSteps"],
   dadvi: ["family", "maxSteps"],
-  bam: ["maxSteps"],
+  bam: ["family", "rank", "maxSteps"],
 };
+
+/** The families that an algorithm can fit, where it lets the user choose. */
+export const familiesOf: Readonly<Partial<Record<Algorithm, readonly FitFamily[]>>> = {
+  auto: ["meanField", "fullRank"],
+  advi: ["meanField", "fullRank"],
+  dadvi: ["meanField", "fullRank"],
+  bam: ["fullRank", "lowRank"],
+};
+
+const familyOfKind = { diagonal: "meanField", dense: "fullRank", lowRank: "lowRank" } as const;
+
+/** Options as the user gave them: where an algorithm has defaults of its own, those hold otherwise. */
+export interface Given {
+  readonly maxSteps?: number | undefined;
+  readonly family?: FitFamily | undefined;
+  readonly rank?: number | undefined;
+}
 
 /**
  * Status and message, once the draws of the final check have been heard as they are for a default fit: an algorithm that has ended where
@@ -66,12 +85,12 @@ function verdict(
   return { status: "rejected", message: `${message} As it is the answer must not be believed: ${why}.` };
 }
 
-/** Runs an algorithm on a target. `given` holds the options the user gave: where an algorithm has defaults of its own these hold otherwise. */
+/** Runs an algorithm on a target. */
 export function* algorithmRun(
   target: Target,
   algorithm: Algorithm,
   options: AdviOptions,
-  given: { readonly maxSteps?: number | undefined; readonly family?: AdviOptions["family"] | undefined },
+  given: Given,
 ): Run<FitResult> {
   if (algorithm === "auto" || algorithm === "advi")
     return { ...(yield* adviFit(target, { ...options, nest: algorithm === "auto" && options.nest })), algorithm };
@@ -88,7 +107,7 @@ export function* algorithmRun(
       gradients: outcome.gradients,
       check: outcome.check,
       algorithm,
-      family: outcome.approximation?.kind === "diagonal" ? "meanField" : "fullRank",
+      family: familyOfKind[outcome.approximation?.kind ?? "dense"],
       maps: [],
       trace: new Float64Array(0),
       steps: 0,
@@ -134,7 +153,7 @@ export function* algorithmRun(
       return result({ ...outcome, approximation: components?.[0] }, { components });
     }
     case "dadvi": {
-      const family = given.family;
+      const family = given.family === "lowRank" ? undefined : given.family;
       const outcome = yield* dadviRun(evaluator, {
         normals,
         maxSteps: given.maxSteps,
@@ -144,7 +163,11 @@ export function* algorithmRun(
       return result(outcome, { refused: outcome.refused, trace: Float64Array.from(outcome.rounds, (r) => r.elbo) });
     }
     case "bam": {
-      const outcome = yield* bamRun(evaluator, { normals, maxSteps: given.maxSteps, draws: options.checkDraws });
+      const common = { normals, maxSteps: given.maxSteps, draws: options.checkDraws };
+      const outcome =
+        given.family === "lowRank"
+          ? yield* bamLowRankRun(evaluator, { ...common, rank: given.rank })
+          : yield* bamRun(evaluator, common);
       return result(outcome, { refused: outcome.refused, steps: outcome.steps });
     }
   }

@@ -12,8 +12,9 @@ import { StoppingRule } from "../optim/stopping.js";
 import { checkTarget, type Target } from "../target.js";
 import type { NormalSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
-import { drawsFromNormals, type LowRankGaussian, logDensityOfNormals } from "./gaussian.js";
+import { drawsFromNormals, type LowRankGaussian, logDensityOfNormals, standardDeviations } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
+import { pathRun } from "./pathfinder.js";
 
 /** mean, and covariance = sum over the rank rows f of f f^T, plus diag(diagonal). */
 export interface FactorGaussian {
@@ -179,13 +180,13 @@ export interface BamLowRankOptions extends Control {
   readonly rank?: number | undefined;
   /** Draws per step; default 16. */
   readonly batch?: number | undefined;
-  /** Default 500. */
+  /** Default 1,000. */
   readonly maxSteps?: number | undefined;
   /** lambda at step t; default batch D / (t + 1), and 30 batch / D (falling after 100 steps) where D exceeds 20 batches. */
   readonly lambda?: ((step: number) => number) | undefined;
   /** EM rounds per patch; default 10. */
   readonly patches?: number | undefined;
-  /** Means and standard deviations to begin with; default 0 and 1. */
+  /** Means and standard deviations to begin with; by default those of single-path Pathfinder. */
   readonly start?: { readonly mean: Float64Array; readonly scale: Float64Array } | undefined;
   /** Draws for the final ELBO and k-hat; default 1,000. */
   readonly draws?: number | undefined;
@@ -197,25 +198,34 @@ export interface BamLowRankResult extends Outcome<LowRankGaussian> {
   readonly skipped: number;
 }
 
+/** Variance of the log ratios of a batch below which q is taken for the target itself. */
+const matchedSpread = 1e-12;
+
 export function* bamLowRankRun(evaluator: Evaluator, options: BamLowRankOptions): Run<BamLowRankResult> {
   const n = evaluator.dimension;
   const rank = Math.min(n, options.rank ?? 8);
   const batch = options.batch ?? 16;
-  const maxSteps = options.maxSteps ?? 500;
+  const maxSteps = options.maxSteps ?? 1000;
   // With far fewer draws than coordinates, a bold step follows the draws where neither scores nor factors hold it.
   const lambda =
     options.lambda ??
     (n <= 20 * batch
       ? (t: number): number => (batch * n) / (t + 1)
       : (t: number): number => ((30 * batch) / n) * Math.min(1, 100 / (t + 1)));
+  let { start } = options;
+  if (start === undefined) {
+    const path = yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4, judged: 12, maxSteps: 60 });
+    const found = path.approximation;
+    if (found) start = { mean: found.mean, scale: standardDeviations(found) };
+  }
   // Small factors that differ, or EM could not tell them apart.
-  const scale = options.start?.scale ?? new Float64Array(n).fill(1);
+  const scale = start?.scale ?? new Float64Array(n).fill(1);
   const factors = new Float64Array(rank * n);
   options.normals.fill(factors, streams.start, 0);
   for (let r = 0; r < rank; r++)
     for (let i = 0; i < n; i++) factors[r * n + i] = factors[r * n + i]! * 0.3 * (scale[i]! / Math.sqrt(rank));
   let q: FactorGaussian = {
-    mean: options.start?.mean.slice() ?? new Float64Array(n),
+    mean: start?.mean.slice() ?? new Float64Array(n),
     rank,
     factors,
     diagonal: scale.map((v) => v * v),
@@ -230,6 +240,8 @@ export function* bamLowRankRun(evaluator: Evaluator, options: BamLowRankOptions)
   let skipped = 0;
   let failures = 0;
   let worked = false;
+  let matched = 0;
+  let base = 0;
   let status: BamLowRankResult["status"] = "maxSteps";
   let step = 0;
   while (step < maxSteps) {
@@ -240,13 +252,16 @@ export function* bamLowRankRun(evaluator: Evaluator, options: BamLowRankOptions)
     step++;
     let kept = 0;
     let elbo = 0;
+    let square = 0;
     for (let d = 0; d < batch; d++) {
       const at = d * n;
       if (!Number.isFinite(values[d]!) || !allFinite(gradients, at, n)) {
         refused++;
         continue;
       }
-      elbo += values[d]! - logq[d]!;
+      const ratio = values[d]! - logq[d]!;
+      elbo += ratio;
+      square += (ratio - base) * (ratio - base);
       points.copyWithin(kept * n, at, at + n);
       gradients.copyWithin(kept * n, at, at + n);
       kept++;
@@ -261,6 +276,15 @@ export function* bamLowRankRun(evaluator: Evaluator, options: BamLowRankOptions)
       continue;
     }
     worked = true;
+    // Ratios that are all equal mean that q is the target: nothing is left to match.
+    const centre = elbo / kept;
+    const spread = square / kept - (centre - base) * (centre - base);
+    base = centre;
+    matched = kept === batch && spread < matchedSpread ? matched + 1 : 0;
+    if (matched >= 2) {
+      status = "converged";
+      break;
+    }
     const stop = rule.push(kept === batch ? elbo / kept : Number.NaN);
     const next = bamLowRankUpdate(q, points, gradients, kept, lambda(step - 1), options.patches ?? 10);
     const nextForm = next && lowRankGaussian(next);
@@ -278,7 +302,10 @@ export function* bamLowRankRun(evaluator: Evaluator, options: BamLowRankOptions)
   const used = evaluator.gradients;
   const check = worked ? checkGaussian(evaluator, form, options.draws ?? 1000, options.normals) : undefined;
   const end = {
-    converged: `After ${step} batches the ELBO has stopped rising.`,
+    converged:
+      matched >= 2
+        ? `After ${step} batches the approximation agrees with the log density at every draw.`
+        : `After ${step} batches the ELBO has stopped rising.`,
     maxSteps: `The ELBO was still rising after ${step} batches.`,
     cancelled: `Cancelled after ${step} batches.`,
     diverged: `After ${step} batches no draw had a finite log density.`,

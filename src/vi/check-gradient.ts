@@ -3,12 +3,12 @@
 // a z-score per parameter says whether the difference is more than noise. A dropped Jacobian, an unscaled minibatch, a KL
 // with the wrong sign, a wrong adjoint: each biases the estimator, and no training curve would show it.
 
-import { integer, knownOptions, positiveNumber, rangeError, typeError } from "../errors.js";
+import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import { exp, log, logTwoPi, normalQuantile } from "../linalg/elementary.js";
 import { checkTarget, type Target } from "../target.js";
-import type { NormalSource } from "./draws.js";
+import { type Entropy, entropies } from "./advi-state.js";
+import { coreNormals } from "./core-normals.js";
 import { Evaluator } from "./evaluate.js";
-import type { DiagonalGaussian } from "./gaussian.js";
 
 /** An estimator of the gradient of an objective with respect to parameters, and the objective it claims to differentiate. */
 export interface GradientProblem {
@@ -23,14 +23,27 @@ export interface GradientProblem {
   readonly names?: readonly string[] | undefined;
 }
 
-export interface CheckGradientOptions {
-  readonly normals: NormalSource;
+export interface CheckEstimatorOptions {
+  /** An integer; the same seed gives the same bits. Default 0. */
+  readonly seed?: number | undefined;
   /** Repetitions, each with fresh normals; default 200. */
   readonly repeats?: number | undefined;
   /** Step of the central differences relative to max(1, |parameter|); default 1e-4. */
   readonly step?: number | undefined;
   /** Probability that a correct gradient is flagged; default 0.001. */
   readonly falseAlarm?: number | undefined;
+}
+
+export interface CheckGradientOptions extends CheckEstimatorOptions {
+  /** How the gradient of the entropy is estimated; default "closedForm". */
+  readonly entropy?: Entropy | undefined;
+}
+
+/** A mean-field Gaussian on the unconstrained scale. */
+export interface MeanField {
+  readonly mean: ArrayLike<number>;
+  /** Standard deviations. */
+  readonly scale: ArrayLike<number>;
 }
 
 export interface GradientCheck {
@@ -50,14 +63,22 @@ export interface GradientCheck {
   readonly undefinedRepeats: number;
 }
 
-/** Tests any estimator against its objective. */
-export function checkEstimator(problem: GradientProblem, options: CheckGradientOptions): GradientCheck {
-  knownOptions("checkGradient", options, ["normals", "repeats", "step", "falseAlarm"]);
-  if (typeof options.normals?.fill !== "function")
-    throw typeError("checkGradient.normals", "a NormalSource", options.normals);
-  const repeats = integer("checkGradient.repeats", options.repeats ?? 200, 10);
-  const step = positiveNumber("checkGradient.step", options.step ?? 1e-4);
-  const falseAlarm = positiveNumber("checkGradient.falseAlarm", options.falseAlarm ?? 0.001);
+const optionNames = ["seed", "repeats", "step", "falseAlarm"] as const;
+
+/**
+ * Tests any estimator of a gradient against its objective: a z-score per parameter, and a sentence. Throws a TypeError or RangeError for
+ * misuse; numerical trouble is part of the result.
+ */
+export function checkEstimator(problem: GradientProblem, options: CheckEstimatorOptions = {}): GradientCheck {
+  knownOptions("checkEstimator", options, optionNames);
+  return check("checkEstimator", problem, options);
+}
+
+function check(label: string, problem: GradientProblem, options: CheckEstimatorOptions): GradientCheck {
+  const source = coreNormals(integer(`${label}.seed`, options.seed ?? 0, 0));
+  const repeats = integer(`${label}.repeats`, options.repeats ?? 200, 10);
+  const step = positiveNumber(`${label}.step`, options.step ?? 1e-4);
+  const falseAlarm = positiveNumber(`${label}.falseAlarm`, options.falseAlarm ?? 0.001);
   const { parameters } = problem;
   const p = parameters.length;
   const shifted = parameters.slice();
@@ -71,7 +92,7 @@ export function checkEstimator(problem: GradientProblem, options: CheckGradientO
   const noise = new Float64Array(p);
   let used = 0;
   for (let r = 0; r < repeats; r++) {
-    options.normals.fill(normals, 0, r);
+    source.fill(normals, 0, r);
     problem.estimate(parameters, normals, gradient);
     let finite = true;
     let size = 0;
@@ -162,33 +183,45 @@ function sentence(flagged: readonly string[], used: number, repeats: number, p: 
   return `The gradient estimator is biased: its mean differs from the derivative of the objective in ${flagged.length} of ${p} parameters (${some}${flagged.length > 5 ? ", ..." : ""}), by up to ${worst.toPrecision(2)} standard errors.${left}`;
 }
 
-/** How the gradient of the ELBO is estimated in a mean-field fit: "closedForm" or "stickingTheLanding" entropy. */
-export type EntropyEstimator = "closedForm" | "stickingTheLanding";
+/** Finite numbers, as many as coordinates. */
+function numbers(label: string, given: unknown, n: number): Float64Array {
+  if (!Array.isArray(given) && !ArrayBuffer.isView(given)) throw typeError(label, `${n} numbers`, given);
+  const x = Float64Array.from(given as ArrayLike<number>);
+  if (x.length !== n || !x.every(Number.isFinite)) throw rangeError(label, `${n} finite numbers`, given);
+  return x;
+}
 
 /**
- * Tests the mean-field ELBO gradient of `target` at `q`: the reparameterised estimator built on the target's gradient, against
- * differences of the ELBO built on its values. Parameters are the means, then the logs of the standard deviations.
+ * Tests the gradient of a log density where a fit would use it: the reparameterised estimator of the gradient of the ELBO of a mean-field
+ * Gaussian, built on the target's gradients, against differences of the ELBO built on its values. By default q = N(0, I). Parameters
+ * of the result are the means, then the logs of the standard deviations.
  */
 export function checkGradient(
   target: Target,
-  q: DiagonalGaussian,
-  options: CheckGradientOptions,
-  entropy: EntropyEstimator = "closedForm",
+  q?: MeanField | undefined,
+  options: CheckGradientOptions = {},
 ): GradientCheck {
   checkTarget("target", target);
+  knownOptions("checkGradient", options, [...optionNames, "entropy"]);
+  const entropy = oneOf("checkGradient.entropy", options.entropy ?? "closedForm", entropies);
   const n = target.dimension;
-  if (q.mean.length !== n || q.scale.length !== n) throw rangeError("q", `a Gaussian of ${n} coordinates`, q.mean);
+  const mean = q ? numbers("q.mean", q.mean, n) : new Float64Array(n);
+  const scales = q ? numbers("q.scale", q.scale, n) : new Float64Array(n).fill(1);
+  scales.forEach((s, i) => {
+    positiveNumber(`q.scale[${i}]`, s);
+  });
   const evaluator = new Evaluator(target);
   const point = new Float64Array(n);
   const slope = new Float64Array(n);
   const parameters = new Float64Array(2 * n);
-  parameters.set(q.mean);
-  for (let i = 0; i < n; i++) parameters[n + i] = log(q.scale[i]!);
+  parameters.set(mean);
+  for (let i = 0; i < n; i++) parameters[n + i] = log(scales[i]!);
   const place = (at: Float64Array, z: Float64Array): void => {
     for (let i = 0; i < n; i++) point[i] = at[i]! + exp(at[n + i]!) * z[i]!;
   };
   const label = (i: number): string => target.unconstrainedNames?.[i] ?? `theta[${i}]`;
-  return checkEstimator(
+  return check(
+    "checkGradient",
     {
       parameters,
       normals: n,
@@ -204,7 +237,8 @@ export function checkGradient(
         evaluator.evaluate(point, slope);
         for (let i = 0; i < n; i++) {
           const scale = exp(at[n + i]!);
-          if (entropy === "closedForm") {
+          // Of the drawn entropy -log q at fixed noise only the normaliser depends on the parameters: the closed form again.
+          if (entropy !== "stl") {
             gradient[i] = -slope[i]!;
             gradient[n + i] = -slope[i]! * scale * z[i]! + 1;
           } else {

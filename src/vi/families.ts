@@ -7,6 +7,10 @@ import type { DenseGaussian, DiagonalGaussian, Gaussian } from "./gaussian.js";
 
 export type FamilyName = "meanField" | "fullRank";
 
+/** Families by name, those that other algorithms fit included: a diagonal with a few columns added is the low-rank one. */
+export const fitFamilies = ["meanField", "fullRank", "lowRank"] as const;
+export type FitFamily = (typeof fitFamilies)[number];
+
 /** Variational parameters in the coordinates of a map. */
 export interface Parameters {
   readonly location: Float64Array;

@@ -10,9 +10,17 @@ import { Posterior, posteriorDraws } from "../posterior.js";
 import { checkTarget, type Target } from "../target.js";
 import type { AdviOptions } from "./advi.js";
 import { type Entropy, entropies } from "./advi-state.js";
-import { type Algorithm, algorithmRun, algorithms, type FitResult, understood } from "./algorithms.js";
+import {
+  type Algorithm,
+  algorithmRun,
+  algorithms,
+  type FitResult,
+  familiesOf,
+  type Given,
+  understood,
+} from "./algorithms.js";
 import { coreNormals } from "./core-normals.js";
-import type { FamilyName } from "./families.js";
+import { type FitFamily, fitFamilies } from "./families.js";
 import { drawsFromNormals } from "./gaussian.js";
 import { logApproximation, logRatios } from "./log-ratios.js";
 import { throughMaps } from "./nested-program.js";
@@ -24,8 +32,13 @@ export interface FitOptions {
    * "laplace", "pathfinder", "multipathPathfinder" (several paths, weighted together), "dadvi" (fixed draws), "bam" (batch and match).
    */
   readonly algorithm?: Algorithm | undefined;
-  /** The approximating family; by default full-rank up to 128 dimensions, mean-field beyond. */
-  readonly family?: FamilyName | undefined;
+  /**
+   * The approximating family; by default full-rank up to 128 dimensions, mean-field beyond. "lowRank" is a diagonal covariance plus
+   * one of rank `rank`, for many coordinates.
+   */
+  readonly family?: FitFamily | undefined;
+  /** Columns of the low-rank family; default 8, never more than the dimension. */
+  readonly rank?: number | undefined;
   /** Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. */
   readonly entropy?: Entropy | undefined;
   /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
@@ -58,6 +71,7 @@ export interface FitOptions {
 export const fitOptionNames = [
   "algorithm",
   "family",
+  "rank",
   "entropy",
   "draws",
   "maxSteps",
@@ -73,7 +87,7 @@ export const fitOptionNames = [
 ] as const;
 
 /** Options that not every algorithm understands. */
-const adviOnly = ["family", "entropy", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
+const adviOnly = ["family", "rank", "entropy", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
 
 /** Milliseconds of work between two reports of `fitSteps`. */
 const between = 8;
@@ -85,7 +99,7 @@ interface Checked {
   readonly algorithm: Algorithm;
   readonly advi: AdviOptions;
   /** As given, without defaults. */
-  readonly given: Pick<FitOptions, "maxSteps" | "family">;
+  readonly given: Given;
   readonly posterior: Kept;
 }
 
@@ -105,6 +119,16 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
     for (const key of adviOnly)
       if (options[key] !== undefined && !understood[algorithm].includes(key))
         throw rangeError(name(key), `nothing with algorithm "${algorithm}"`, options[key]);
+  const family = options.family === undefined ? undefined : oneOf(name("family"), options.family, fitFamilies);
+  const families = familiesOf[algorithm];
+  if (family !== undefined && families && !families.includes(family)) {
+    const possible = families.map((f) => `"${f}"`).join(" or ");
+    throw rangeError(name("family"), `${possible} with algorithm "${algorithm}"`, family);
+  }
+  if (options.rank !== undefined) {
+    integer(name("rank"), options.rank, 1);
+    if (family !== "lowRank") throw rangeError(name("rank"), 'nothing unless family is "lowRank"', options.rank);
+  }
   const draws = integer(name("draws"), options.draws ?? 16, 1, 1024);
   if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
   const warmUp: unknown = options.warmUp ?? true;
@@ -132,12 +156,7 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
     algorithm,
     given: options,
     advi: {
-      family:
-        options.family === undefined
-          ? dimension <= fullRankLimit
-            ? "fullRank"
-            : "meanField"
-          : oneOf(name("family"), options.family, ["meanField", "fullRank"]),
+      family: family && family !== "lowRank" ? family : dimension <= fullRankLimit ? "fullRank" : "meanField",
       entropy: options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, entropies),
       draws,
       maxSteps: integer(name("maxSteps"), options.maxSteps ?? 10_000, 1),

@@ -173,3 +173,57 @@ export const eightSchools: Target = (() => {
     },
   };
 })();
+
+/** N(mean, F'F + diag): a factor model with `k` factors, normalised, evaluated without any D x D matrix. */
+export function factorTarget(n: number, k: number, seed: number) {
+  const random = randomSource(seed);
+  const mean = Float64Array.from({ length: n }, random.normal);
+  const f = Float64Array.from({ length: k * n }, () => 0.7 * random.normal());
+  const d = Float64Array.from({ length: n }, () => 0.3 + random.uniform());
+  // I + F D^-1 F', inverted by elimination on k columns.
+  const inner = Array.from({ length: k }, (_, a) =>
+    Array.from({ length: 2 * k }, (_, b) => {
+      if (b >= k) return a === b - k ? 1 : 0;
+      let s = a === b ? 1 : 0;
+      for (let i = 0; i < n; i++) s += (f[a * n + i]! * f[b * n + i]!) / d[i]!;
+      return s;
+    }),
+  );
+  let logDet = 0;
+  for (let i = 0; i < n; i++) logDet += Math.log(d[i]!);
+  for (let p = 0; p < k; p++) {
+    const pivot = inner[p]![p]!;
+    logDet += Math.log(pivot);
+    for (let b = 0; b < 2 * k; b++) inner[p]![b]! /= pivot;
+    for (let a = 0; a < k; a++) {
+      if (a === p) continue;
+      const factor = inner[a]![p]!;
+      for (let b = 0; b < 2 * k; b++) inner[a]![b]! -= factor * inner[p]![b]!;
+    }
+  }
+  const target: Target = {
+    dimension: n,
+    logDensityGradient(x, g) {
+      const c = new Float64Array(k);
+      for (let i = 0; i < n; i++) g[i] = (x[i]! - mean[i]!) / d[i]!;
+      for (let a = 0; a < k; a++) for (let i = 0; i < n; i++) c[a]! += f[a * n + i]! * g[i]!;
+      for (let a = 0; a < k; a++) {
+        let s = 0;
+        for (let b = 0; b < k; b++) s += inner[a]![k + b]! * c[b]!;
+        for (let i = 0; i < n; i++) g[i]! -= (s * f[a * n + i]!) / d[i]!;
+      }
+      let quadratic = 0;
+      for (let i = 0; i < n; i++) {
+        quadratic += g[i]! * (x[i]! - mean[i]!);
+        g[i] = -g[i]!;
+      }
+      return -0.5 * (n * Math.log(2 * Math.PI) + logDet + quadratic);
+    },
+  };
+  const variance = (i: number): number => {
+    let s = d[i]!;
+    for (let a = 0; a < k; a++) s += f[a * n + i]! ** 2;
+    return s;
+  };
+  return { target, mean, variance };
+}
