@@ -27,7 +27,7 @@ export interface StageOptions {
   /** Whether the start is believed to be near the optimum. */
   readonly near: boolean;
   readonly draws: number;
-  /** Steps of the whole fit after which no new stretch begins. */
+  /** Steps of the whole fit, all kinds together. */
   readonly maxSteps: number;
   /** Rates to choose from, largest first. */
   readonly rates: readonly number[];
@@ -158,7 +158,7 @@ class Climber {
       if (!quiet) {
         this.steps += part.length;
         for (const elbo of part) session.record(elbo);
-      }
+      } else session.spent += part.length;
       if (part.length === 0) {
         failed++;
         this.failures++;
@@ -193,11 +193,11 @@ class Climber {
     return best;
   }
 
-  /** Climbs at the present rate until the ELBO stalls or step `last` is reached. False: too many steps were not finite, or it was cancelled. */
+  /** Climbs at the present rate until the ELBO stalls or step `last` of the fit is reached. False: too many steps were not finite, or it was cancelled. */
   *climb(stall: Stall, last: number): Run<boolean> {
     const { session } = this;
-    for (let k = 0; k < longestStage && session.steps < last; k += stretch) {
-      const count = Math.min(stretch, last - session.steps);
+    for (let k = 0; k < longestStage && session.spent < last; k += stretch) {
+      const count = Math.min(stretch, last - session.spent);
       const trace = yield* this.advance(count, "climb", false);
       if (trace.length < count) return false;
       for (const elbo of trace) if (stallStep(stall, elbo)) return true;
@@ -218,10 +218,13 @@ export function* adamStages(session: Session, start: Full, options: StageOptions
   const ended = (end: StageEnd): Climbed => ({ q, end, rate, steps: climber.steps });
   try {
     let parameters = climber.begin(q, system);
-    if (options.rates.length > 1) {
+    // Where the steps do not suffice for a choice, the smallest rate.
+    const trials = choosing * options.rates.length + 1;
+    if (session.left < trials) rate = options.rates.at(-1)!;
+    else if (options.rates.length > 1) {
       let choice = yield* climber.choose(parameters);
       // Nowhere to go with this q: a narrower one may still lie within the support.
-      for (let k = 0; k < 4 && !choice && !session.cancelled; k++) {
+      for (let k = 0; k < 4 && !choice && !session.cancelled && session.left >= trials; k++) {
         parameters = { ...parameters, logScale: parameters.logScale.map((w) => w - 2) };
         choice = yield* climber.choose(parameters);
       }
@@ -234,6 +237,7 @@ export function* adamStages(session: Session, start: Full, options: StageOptions
     }
     let restarts = 0;
     for (let stage = 0; stage < options.stages; ) {
+      if (!session.allows(1)) return ended("maxSteps");
       state.resetOptimizer(rate);
       let whole = yield* climber.climb(stallInit({ tolerance: 0.01 }), options.maxSteps - window);
       if (session.cancelled) {
@@ -241,7 +245,7 @@ export function* adamStages(session: Session, start: Full, options: StageOptions
         return ended("cancelled");
       }
       if (whole) {
-        const count = Math.max(1, Math.min(window, options.maxSteps - session.steps));
+        const count = Math.max(1, Math.min(window, session.left));
         state.resetAverage();
         whole = (yield* climber.advance(count, "average", false)).length === count;
         if (session.cancelled) {
@@ -260,7 +264,6 @@ export function* adamStages(session: Session, start: Full, options: StageOptions
       const verdict = yield* options.judge(q);
       if (verdict.good) return ended("judged");
       if (session.cancelled) return ended("cancelled");
-      if (session.steps >= options.maxSteps) return ended("maxSteps");
       if (options.entropy === "auto") state.entropy = "stl";
       const units = q.kind === "diagonal" ? q.scale : undefined;
       const first = options.renew && !system.root && !system.units && (verdict.root || units);

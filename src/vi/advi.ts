@@ -79,6 +79,7 @@ interface Answer {
 /** Runs ADVI. */
 export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> {
   const session = new Session(target, options.seed);
+  session.limit = options.maxSteps;
   try {
     let start = startingPoint(session, options.init);
     if (!start) {
@@ -106,7 +107,7 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
         }
         const { cancelled } = session;
         final ??= yield* checkFit(answer.session, approximation, roughDraws, true);
-        const how: End = cancelled ? "cancelled" : maps.length > 0 ? "judged" : end;
+        const how: End = cancelled ? "cancelled" : session.cut ? "maxSteps" : maps.length > 0 ? "judged" : end;
         const facts = { assessment: judge.last, final, stepSize: rate, rival: rival?.elbo, maps, axes };
         return finished(answer.session, options, approximation, how, facts);
       } finally {
@@ -133,7 +134,7 @@ function doubtless(f: FinalCheck | undefined): boolean {
 function* richer(session: Session, options: AdviOptions, q: Full, end: End, start: Float64Array): Run<Nested> {
   const final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
   let answer: Nested = { session, q: dense(q), maps: [], axes: [], final };
-  if (!options.nest || session.cancelled) return answer;
+  if (!options.nest || session.cancelled || session.cut) return answer;
   if (end === "judged" && doubtless(final)) {
     // Believable, and yet there is something to gain.
     if (gapOf(final) <= improvable) return answer;
@@ -178,6 +179,7 @@ function* climb(session: Session, options: AdviOptions, start: Float64Array): Ru
     judge.q = asFamily(initial.q);
     units = initial.q.scale;
     if (session.cancelled) return { judge, end: "cancelled" };
+    if (session.cut) return { judge, end: "maxSteps" };
     if (n <= regressionLimit) {
       const batch = { stream: adviStreams.climb, round: 0, draws: Math.max(64, 4 * n) };
       const from = (i: Initial) => naturalClimb(session, asFamily(i.q), { maxSteps: 40, batch, tolerance: 0.05 });
@@ -190,8 +192,10 @@ function* climb(session: Session, options: AdviOptions, start: Float64Array): Ru
         judge.q = best.q;
       }
       if (session.cancelled) return { judge, end: "cancelled" };
+      if (session.cut) return { judge, end: "maxSteps" };
       if (yield* judge.refine(best.q, 4)) return { judge, end: "judged" };
       if (session.cancelled) return { judge, end: "cancelled" };
+      if (session.cut) return { judge, end: "maxSteps" };
       if (options.nest) return { judge, end: "stages" };
       root = best.regression && targetRoot(best.q, best.regression);
       warm = true;

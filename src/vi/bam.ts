@@ -19,13 +19,13 @@ import {
   logDensityOfNormals,
 } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
-import { pathRun } from "./pathfinder.js";
+import { wayIn } from "./pathfinder.js";
 
 export interface BamOptions extends Control {
   readonly normals: NormalSource;
   /** Draws per step; default D + 2, at least 8 and at most 32. */
   readonly batch?: number | undefined;
-  /** Default 500. */
+  /** Steps, those of the path that it begins on included; default 500 and up to 60 of the path. */
   readonly maxSteps?: number | undefined;
   /** lambda at step t = 0, 1, ...; default batch D / (t + 1). */
   readonly lambda?: ((step: number) => number) | undefined;
@@ -65,13 +65,15 @@ function denseStart(g: Gaussian | undefined, n: number): DenseGaussian {
 export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResult> {
   const n = evaluator.dimension;
   const batch = options.batch ?? Math.min(32, Math.max(8, n + 2));
-  const maxSteps = options.maxSteps ?? 500;
+  let maxSteps = options.maxSteps ?? 500;
   const lambda = options.lambda ?? ((t: number): number => (batch * n) / (t + 1));
   const scoreTolerance = options.scoreTolerance ?? 1e-12;
   let start = options.start;
-  if (start === undefined)
-    start = (yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4, judged: 12, maxSteps: 60 }))
-      .approximation;
+  if (start === undefined) {
+    const path = yield* wayIn(evaluator, options.normals, options.maxSteps);
+    start = path.approximation;
+    if (options.maxSteps !== undefined) maxSteps -= path.optimiser?.steps ?? 0;
+  }
   let q = denseStart(start, n);
 
   const z = new Float64Array(batch * n);

@@ -17,7 +17,7 @@ import { Evaluator } from "./evaluate.js";
 import { type DrawKind, type FixedDraws, fixedDraws } from "./fixed-draws.js";
 import { type DenseGaussian, type DiagonalGaussian, type Gaussian, gaussianCovariance } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome } from "./outcome.js";
-import { pathRun } from "./pathfinder.js";
+import { wayIn } from "./pathfinder.js";
 
 export interface DadviOptions extends Control {
   readonly normals: NormalSource;
@@ -35,7 +35,7 @@ export interface DadviOptions extends Control {
   readonly maxFixedDraws?: number | undefined;
   /** Default: "newton" if the target has Hessian-vector products, else "lbfgs". */
   readonly optimiser?: "lbfgs" | "newton" | undefined;
-  /** Optimiser steps per set of draws; default 300. */
+  /** Optimiser steps, those of the path that it begins on included; default 300 for each set of draws. */
   readonly maxSteps?: number | undefined;
   /** Stop when the ELBO on the fixed draws is within this of its optimum; default 1e-5. */
   readonly decrementTolerance?: number | undefined;
@@ -163,18 +163,19 @@ function* fitDraws(
 
   // Newton-like jumps on the expected curvature, as long as they pay.
   const dense = n <= denseLimit;
-  for (let i = 0; dense && i < 6; i++) {
+  let steps = 0;
+  for (; dense && steps < Math.min(6, maxSteps); ) {
     const next = jump(objective, n);
     if (next === undefined) break;
     const trial = new FixedDrawObjective(evaluator, family, fixed, next);
     const reached = trial.evaluate(zero, gradient);
     if (!(reached < value) || !allFinite(gradient)) break;
+    steps++;
     const gain = value - reached;
     [base, objective, value] = [next, trial, reached];
     if (gain < Math.max(0.05, tolerance)) break;
   }
 
-  let steps = 0;
   let decrement = Infinity;
   for (let round = 0; ; round++) {
     // Short rounds first: a better base is worth more than a longer memory.
@@ -257,11 +258,14 @@ export function* dadviRun(evaluator: Evaluator, options: DadviOptions): Run<Dadv
   const targetError = options.targetError ?? 0.05;
   const tolerance = options.decrementTolerance ?? 1e-5;
 
+  // Of all sets of draws together; where nothing is given, each has its own.
+  let left = options.maxSteps ?? Infinity;
+  const limited = (): DadviOptions => (left < Infinity ? { ...options, maxSteps: left } : options);
   let start = options.start;
   if (start === undefined) {
-    // The way in need not reach the mode.
-    const path = yield* pathRun(evaluator, { normals: options.normals, elboDraws: 4, judged: 12, maxSteps: 60 });
+    const path = yield* wayIn(evaluator, options.normals, options.maxSteps);
     start = path.approximation;
+    left -= path.optimiser?.steps ?? 0;
   }
   let base = baseFrom(start, n, family);
   const rounds: DadviRound[] = [];
@@ -271,11 +275,20 @@ export function* dadviRun(evaluator: Evaluator, options: DadviOptions): Run<Dadv
     const fixed = fixedDraws(kind, count, n, options.normals, options.points, step);
     // Draws that turn out to be too few need no exact optimum.
     const more = count < most && targetError < Infinity;
-    let fitted = yield* fitDraws(evaluator, family, fixed, base, options, more ? Math.max(tolerance, 1e-3) : tolerance);
+    let fitted = yield* fitDraws(
+      evaluator,
+      family,
+      fixed,
+      base,
+      limited(),
+      more ? Math.max(tolerance, 1e-3) : tolerance,
+    );
+    left -= fitted.steps;
     let error = Number.isFinite(fitted.value) ? samplingError(fitted.objective) : undefined;
     if (more && tolerance < 1e-3 && fitted.status === "converged" && error && error.largest <= targetError) {
       const { steps, refused: earlier } = fitted;
-      fitted = yield* fitDraws(evaluator, family, fixed, fitted.base, options, tolerance);
+      fitted = yield* fitDraws(evaluator, family, fixed, fitted.base, limited(), tolerance);
+      left -= fitted.steps;
       fitted = { ...fitted, steps: fitted.steps + steps, refused: fitted.refused + earlier };
       error = samplingError(fitted.objective);
     }

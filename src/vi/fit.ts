@@ -43,7 +43,10 @@ export interface FitOptions {
   readonly entropy?: Entropy | undefined;
   /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
   readonly draws?: number | undefined;
-  /** Steps after which the fit ends unconverged; default 10,000. */
+  /**
+   * Steps after which the fit ends unconverged: those of L-BFGS, natural gradients and Adam together, searches included, and knots of
+   * nested Gaussians; with "multipathPathfinder" for each path. Default 10,000; algorithms other than "auto" and "advi" have their own.
+   */
   readonly maxSteps?: number | undefined;
   /** An integer; the same seed gives the same bits. Default 0. */
   readonly seed?: number | undefined;
@@ -197,7 +200,7 @@ export class Fit extends Posterior {
       khat: result.check?.psis.khat ?? Number.NaN,
       trace: result.trace,
       gradients: result.gradients,
-      draws: point ? 1 : draws,
+      draws: draws ?? (point ? 1 : undefined),
       logRatios: q && correct && !point ? (points) => logRatios(target, result, points) : undefined,
       sample:
         q &&

@@ -79,13 +79,15 @@ export function* pathOf(
   // A gain of a hundredth of a nat is not worth a step here.
   const mode = yield* lbfgs(objective, start, {
     memory: 8,
-    maxSteps,
+    maxSteps: Math.min(maxSteps, session.left),
     decrementTolerance: 0.01,
     absoluteTolerance: 1e-3,
     relativeTolerance: 1e-12,
     trajectory: path,
     stage: "search",
   });
+  session.spent += mode.steps;
+  if (mode.status === "maxSteps" && mode.steps < maxSteps) session.allows(1);
   if (mode.status === "cancelled") session.cancelled = true;
   return { path, arrived: mode.status === "converged" };
 }

@@ -8,6 +8,7 @@ import { symmetricEigen } from "../linalg/eigen.js";
 import { logTwoPi } from "../linalg/elementary.js";
 import { allFinite, dot } from "../linalg/vector.js";
 import { inverseDiagonal } from "../optim/inverse-diagonal.js";
+import type { Trajectory } from "../optim/lbfgs.js";
 import { finish, type Run } from "../optim/run.js";
 import { checkTarget, type Target } from "../target.js";
 import type { NormalSource } from "./draws.js";
@@ -55,8 +56,9 @@ export function* laplaceRun(evaluator: Evaluator, options: LaplaceOptions): Run<
     mode,
   });
   const { mode: found, trajectory } = mode;
-  if (found === undefined || trajectory === undefined || mode.status === "cancelled" || mode.status === "diverged")
+  if (found === undefined || trajectory === undefined || mode.status === "diverged")
     return failure(mode.status, mode.message);
+  if (mode.status === "cancelled") return unfinished(evaluator, options, mode, found, trajectory);
 
   const x = found.slice();
   let logDensity = mode.logDensity;
@@ -68,6 +70,9 @@ export function* laplaceRun(evaluator: Evaluator, options: LaplaceOptions): Run<
   for (let i = 0; i < n; i++) guess[i] = Math.sqrt(guess[i]!);
   let root = new Float64Array(0);
   let decrement = Infinity;
+  // Steps of the search and of the polish count together.
+  const allowed = (options.maxSteps ?? Infinity) - mode.optimiser!.steps;
+  let polished = 0;
   for (let round = 0; ; round++) {
     const result = negativeHessian(evaluator, x, guess, options.richardson ?? true);
     hessian = result.method;
@@ -88,7 +93,7 @@ export function* laplaceRun(evaluator: Evaluator, options: LaplaceOptions): Run<
     for (let i = 0; i < n; i++) guess[i] = 1 / Math.sqrt(result.matrix[i * n + i]!);
     // Newton steps with this Hessian until rounding stops them; a long step asks for a new Hessian.
     let moved = 0;
-    for (let step = 0; step < 5; step++) {
+    for (let step = 0; step < 5 && polished < allowed; step++) {
       newton.set(gradient);
       choleskySolve(root, n, newton);
       decrement = 0.5 * dot(newton, gradient);
@@ -106,6 +111,7 @@ export function* laplaceRun(evaluator: Evaluator, options: LaplaceOptions): Run<
       gradient.set(next);
       logDensity = value;
       decrement = remaining;
+      polished++;
     }
     const cancelled = yield { stage: "laplace", step: round, value: logDensity, gradients: evaluator.gradients };
     // The Hessian of a point less than a thousandth of a standard deviation away is good enough.
@@ -131,6 +137,41 @@ export function* laplaceRun(evaluator: Evaluator, options: LaplaceOptions): Run<
     hessian,
     smallestCurvature: undefined,
     decrement,
+    mode,
+  };
+}
+
+/**
+ * What there is of a search for the mode that was cancelled: a Gaussian at its best point, with the scales that its path implies. No
+ * Hessian is computed, since somebody is waiting, and there is no log evidence.
+ */
+function unfinished(
+  evaluator: Evaluator,
+  options: LaplaceOptions,
+  mode: MapResult,
+  mean: Float64Array,
+  trajectory: Trajectory,
+): LaplaceResult {
+  const n = mean.length;
+  const root = new Float64Array(n * n);
+  inverseDiagonal(trajectory).forEach((v, i) => {
+    root[i * n + i] = Math.sqrt(v);
+  });
+  const approximation: DenseGaussian = { kind: "dense", mean: mean.slice(), cholesky: root };
+  const { gradients } = evaluator;
+  const check = checkGaussian(evaluator, approximation, Math.min(256, options.draws ?? 1000), options.normals);
+  return {
+    status: "cancelled",
+    message: `${mode.message} The Gaussian has its centre there and the scales that the path implies. ${khatSentence(check.psis)}`,
+    approximation,
+    elbo: check.elbo.value,
+    elboStandardError: check.elbo.error,
+    gradients,
+    check,
+    logEvidence: -Infinity,
+    hessian: evaluator.target.hessianVector ? "exact" : "differences",
+    smallestCurvature: undefined,
+    decrement: Infinity,
     mode,
   };
 }

@@ -142,7 +142,7 @@ export interface Climb {
   readonly batch: Batch;
   /** Undefined when q could not be evaluated at all. */
   readonly regression: Regression | undefined;
-  /** Whether the last step was below the tolerance (else: none raised the ELBO, the steps ran out, or it was cancelled). */
+  /** Whether the last step was below the tolerance (else: none raised the ELBO, the steps ran out, here or in the whole fit, or it was cancelled). */
   readonly settled: boolean;
 }
 
@@ -169,7 +169,7 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
   }
   let regression = batch.elbo > Number.NEGATIVE_INFINITY ? regress(batch) : undefined;
   let rho = 1;
-  for (let steps = 0; steps < options.maxSteps && regression && !settled; steps++) {
+  for (let steps = 0; steps < options.maxSteps && regression && !settled && session.allows(1); steps++) {
     let taken: Step | undefined;
     for (let trial = 0; trial < 7 && !settled; trial++) {
       // First as far as the regression reaches, then with caution, then ever shorter.
@@ -192,6 +192,7 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
     q = taken.q;
     rho = Math.min(1, rho * 2);
     if (record) session.record(batch.elbo);
+    else session.spent++;
     regression = regress(batch);
     yield* session.turn(warmUp);
     if (session.cancelled) break;
@@ -201,6 +202,7 @@ export function* naturalClimb(session: Session, start: Full, options: ClimbOptio
 
 /** One step of natural gradient from q and its batch, accepted only if it raises the ELBO of the first of the batch's own draws. */
 export function* naturalCorrection(session: Session, q: Full, batch: Batch, r: Regression): Run<Full | undefined> {
+  if (!session.allows(1)) return undefined;
   const name = { ...batch.name, draws: Math.min(batch.draws, Math.max(256, 4 * session.dimension)) };
   const before = name.draws === batch.draws ? batch : yield* session.batch(q, name, "refine", false);
   for (const rho of [1, 0.3, 0.1]) {

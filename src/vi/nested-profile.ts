@@ -17,6 +17,7 @@ const step = 0.5;
 /** Nats below the largest marginal density at which the profile ends, and knots at most on either side. */
 const depth = 14;
 const most = 72;
+export const mostKnots = 2 * most + 1;
 const iterations = 6;
 /** Nats that a further iteration must be expected to bring. */
 const worthwhile = 0.01;

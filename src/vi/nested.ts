@@ -10,7 +10,7 @@ import { fromPath, fromPoint, pathOf } from "./initial.js";
 import { naturalClimb } from "./natural.js";
 import { axisOf, mirrored } from "./nested-axis.js";
 import type { NestedMap } from "./nested-map.js";
-import { nestedProfile } from "./nested-profile.js";
+import { mostKnots, nestedProfile } from "./nested-profile.js";
 import { NestedTarget } from "./nested-target.js";
 import { dense } from "./rivals.js";
 import { adviStreams, type Session } from "./session.js";
@@ -53,12 +53,14 @@ export function* nest(session: Session, q: DenseGaussian, checkDraws: number): R
   const name = (j: number): string => session.target.unconstrainedNames?.[j] ?? `theta[${j}]`;
   let best: Nested = { session, q, maps: [], axes: [], final: undefined };
   for (let layer = 0; layer < most && !session.cancelled; layer++) {
+    if (!session.allows(mostKnots)) break;
     const axis = yield* axisOf(best.session, best.q, layer);
     if (!axis) break;
     const normals = mirrored(best.session, adviStreams.profile, layer, profileDraws);
     const determinant = logDiagonal(best.q.cholesky, n);
     const map = yield* nestedProfile(best.session, best.q.mean, axis, determinant, normals);
     if (!map) break;
+    session.spent += map.knots;
     const inside = best.session.view(new NestedTarget(best.session.target, map));
     const batch = { stream: adviStreams.nest, round: layer, draws: Math.max(256, 4 * n) };
     const climb = yield* naturalClimb(inside, standard(n), { maxSteps: 3, batch, tolerance: 0.05 });

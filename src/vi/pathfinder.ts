@@ -167,6 +167,12 @@ export function* pathRun(
   };
 }
 
+/** A short path to begin on, which need not reach the mode; it takes at most half of the steps there are, if these are limited. */
+export function wayIn(evaluator: Evaluator, normals: NormalSource, limit: number | undefined): Run<Path> {
+  const maxSteps = Math.min(60, Math.floor((limit ?? Infinity) / 2));
+  return pathRun(evaluator, { normals, elboDraws: 4, judged: 12, maxSteps });
+}
+
 export function* pathfinderRun(evaluator: Evaluator, options: PathfinderOptions): Run<PathfinderResult> {
   const path = yield* pathRun(evaluator, options);
   const { approximation } = path;

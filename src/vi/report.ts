@@ -80,7 +80,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     return end === "maxSteps"
       ? {
           status: "maxSteps",
-          message: `Not converged within maxSteps (${steps}).${off} Allow more steps, or rescale or reparametrise the model.`,
+          message: `Not converged within maxSteps: ${options.maxSteps}.${off} Allow more steps, or rescale or reparametrise the model.`,
         }
       : {
           status: options.stepSize !== undefined ? "maxSteps" : "rejected",

@@ -38,8 +38,13 @@ class Record {
   refused = 0;
   /** The last ELBO known. */
   elbo = -Infinity;
-  /** Steps of every kind that have been taken. */
+  /** Steps that are part of the trace. */
   steps = 0;
+  /** Steps of every kind, those of searches too, and how many there may be. */
+  spent = 0;
+  limit = Infinity;
+  /** Whether a step was wanted that there was no room for. */
+  cut = false;
   /** Sites whose terms were not finite, with how often. */
   readonly blamed = new Map<string, number>();
   readonly trace: number[] = [];
@@ -98,6 +103,37 @@ export class Session {
     this.#record.steps = value;
   }
 
+  /** Steps of every kind so far: of L-BFGS, natural gradients and Adam, and knots of nested Gaussians. */
+  get spent(): number {
+    return this.#record.spent;
+  }
+
+  set spent(value: number) {
+    this.#record.spent = value;
+  }
+
+  /** Steps that may yet be taken. */
+  get left(): number {
+    return this.#record.limit - this.#record.spent;
+  }
+
+  /** Sets how many steps of every kind there may be. */
+  set limit(steps: number) {
+    this.#record.limit = steps;
+  }
+
+  /** Whether the fit wanted a step that it was not allowed: it is then not converged, whatever its answer looks like. */
+  get cut(): boolean {
+    return this.#record.cut;
+  }
+
+  /** Whether `steps` more may be taken; notes it where they may not. */
+  allows(steps: number): boolean {
+    if (this.left >= steps) return true;
+    this.#record.cut = true;
+    return false;
+  }
+
   get elbo(): number {
     return this.#record.elbo;
   }
@@ -114,6 +150,7 @@ export class Session {
   /** Notes a step and its ELBO. */
   record(elbo: number): void {
     this.#record.steps++;
+    this.#record.spent++;
     this.#record.elbo = elbo;
     this.#record.trace.push(elbo);
   }

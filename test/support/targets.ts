@@ -227,3 +227,20 @@ export function factorTarget(n: number, k: number, seed: number) {
   };
   return { target, mean, variance };
 }
+
+/** Neal's funnel of four coordinates: v ~ N(0, 3²), x_i ~ N(0, exp(v)). */
+export const funnel: Target = {
+  dimension: 4,
+  logDensityGradient(theta, gradient) {
+    const v = theta[0]!;
+    let value = -2 * logTwoPi - Math.log(3) - v ** 2 / 18 - 1.5 * v;
+    gradient[0] = -v / 9 - 1.5;
+    for (let i = 1; i < 4; i++) {
+      const scaled = theta[i]! * Math.exp(-v);
+      value -= 0.5 * theta[i]! * scaled;
+      gradient[0] += 0.5 * theta[i]! * scaled;
+      gradient[i] = -scaled;
+    }
+    return value;
+  },
+};
