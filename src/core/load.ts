@@ -4,7 +4,7 @@
 
 import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import { knownOptions, rangeError, typeError } from "../errors.js";
-import { coreText } from "./generated/core.js";
+import { coreText, textDecoder } from "./generated/core.js";
 import { decode } from "./text.js";
 
 /** The exports of assembly/index.ts as TypeScript sees them; pointers are byte offsets into the memory. */
@@ -142,7 +142,7 @@ export function loadSync(source?: BufferSource | WebAssembly.Module): void {
   if (source !== undefined && !isCompilable(source))
     throw typeError("loadSync(source)", "bytes or a WebAssembly.Module", source);
   if (loaded) return;
-  adopt(instantiateSync(source ?? decode(coreText), {}).exports, "loadSync(source)");
+  adopt(instantiateSync(source ?? decode(coreText, textDecoder), {}).exports, "loadSync(source)");
 }
 
 /**
@@ -176,7 +176,8 @@ export async function load(source?: CoreSource | LoadOptions): Promise<void> {
 }
 
 async function compile(source: CoreSource | undefined, label: string): Promise<void> {
-  const code = source === undefined ? decode(coreText) : isCompilable(source) ? source : await fetched(source, label);
+  const code =
+    source === undefined ? decode(coreText, textDecoder) : isCompilable(source) ? source : await fetched(source, label);
   adopt((await instantiate(code, {})).exports, label);
 }
 

@@ -1,6 +1,6 @@
 // Bytes from printable text: how the core is inlined. Each frequent byte is one character, each rare one two. Base64 cuts bytes at
 // 6 bits, which hides their repetitions from gzip: this text of the core is a fifth shorter, and 32 kB gzipped where base64 is
-// 41 kB. scripts/inline-core.mjs writes it.
+// 41 kB. scripts/inline-core.mjs writes it; a tiny module, inlined itself, reads it (assembly/text/decode.ts).
 
 /** Characters that stand as they are in a quoted string, a template and an HTML script; the last two open a pair. */
 const characters = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
@@ -8,19 +8,31 @@ const characters = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 +
 );
 const singles = characters.length - 2;
 
-/** The bytes of 512 hexadecimal digits, the byte values from frequent to rare, and the characters that follow. */
-export function decode(text: string): Uint8Array<ArrayBuffer> {
-  const ranks = new Uint8Array(128);
+interface Decoder {
+  readonly memory: WebAssembly.Memory;
+  decode(length: number, singles: number): number;
+}
+
+const page = 65536;
+const tables = 384;
+
+const fromHex = (digits: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+
+/**
+ * The bytes of 512 hexadecimal digits, the byte values from frequent to rare, and the characters that follow; `decoder` is the
+ * module that reads them, in hexadecimal digits.
+ */
+export function decode(text: string, decoder: string): Uint8Array<ArrayBuffer> {
+  const module = new WebAssembly.Module(fromHex(decoder));
+  const { memory, decode } = new WebAssembly.Instance(module).exports as unknown as Decoder;
+  const length = text.length - 512;
+  memory.grow(Math.max(0, Math.ceil((tables + length) / page) - memory.buffer.byteLength / page));
+  const bytes = new Uint8Array(memory.buffer as ArrayBuffer);
   characters.forEach((c, rank) => {
-    ranks[c.charCodeAt(0)] = rank;
+    bytes[c.charCodeAt(0)] = rank;
   });
-  const order = Uint8Array.from({ length: 256 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
-  const bytes = new Uint8Array(text.length);
-  let size = 0;
-  for (let i = 512; i < text.length; i++) {
-    let rank = ranks[text.charCodeAt(i)]!;
-    if (rank >= singles) rank = (rank - singles + 1) * singles + ranks[text.charCodeAt(++i)]!;
-    bytes[size++] = order[rank]!;
-  }
-  return bytes.slice(0, size);
+  bytes.set(fromHex(text.slice(0, 512)), 128);
+  new TextEncoder().encodeInto(text.slice(512), bytes.subarray(tables));
+  return bytes.subarray(tables, tables + decode(length, singles));
 }
