@@ -1,29 +1,30 @@
 // What `npm start` runs: the reference program of variational inference done right, with the exact answer beside the fitted one;
 // eight schools; and a hierarchical regression on a real table.
 
-import { type Fit, fit, halfCauchy, model, normal } from "../src/index.js";
+import { type Fit, type FitOptions, fit, halfCauchy, model, normal } from "../src/index.js";
 import { barley, readBarley } from "./barley.js";
+import { heading, line, paint, prose, withProgress } from "./terminal.js";
 
 const started = performance.now();
-const line = (text = ""): void => console.log(text);
 const number = (x: number, width = 9): string => x.toFixed(4).padStart(width);
 
 /** Prints the ELBO now and then, and how the fit ended. */
-async function run(title: string, fitting: () => Promise<Fit>): Promise<Fit> {
-  line();
-  line(title);
-  line("-".repeat(title.length));
+async function run(title: string, fitting: (listener: Pick<FitOptions, "onProgress">) => Promise<Fit>): Promise<Fit> {
+  heading(title);
   const t = performance.now();
-  const posterior = await fitting();
+  const posterior = await withProgress(fitting);
   const { trace } = posterior;
   const shown = [
     ...new Set([0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((i) => i < trace.length - 1)),
     trace.length - 1,
   ];
-  line("  step      ELBO");
+  line(paint("dim", "  step      ELBO"));
   for (const i of shown) line(`${String(i + 1).padStart(6)} ${trace[i]!.toFixed(3).padStart(9)}`);
   line();
-  line(`${posterior.summary()}`);
+  const { status } = posterior;
+  line(
+    `${posterior.summary()}`.replace(`${status}:`, paint(status === "converged" ? "green" : "yellow", `${status}:`)),
+  );
   line(`${posterior.gradients.toLocaleString("en")} gradients, ${(performance.now() - t).toFixed(0)} ms`);
   return posterior;
 }
@@ -35,8 +36,15 @@ const reference = model(({ sample, observe, plate }) => {
   const z = sample("z", normal(0, 1), rows);
   observe("x", normal(z, 1), rows.data(observed));
 });
-const program = await run("z ~ N(0, 1), x ~ N(z, 1): mean-field Gaussian, Adam at 0.01", () =>
-  fit(reference, undefined, { family: "meanField", stepSize: 0.01, warmUp: false, maxSteps: 1000, seed: 1 }),
+const program = await run("z ~ N(0, 1), x ~ N(z, 1): mean-field Gaussian, Adam at 0.01", (listener) =>
+  fit(reference, undefined, {
+    family: "meanField",
+    stepSize: 0.01,
+    warmUp: false,
+    maxSteps: 1000,
+    seed: 1,
+    ...listener,
+  }),
 );
 line();
 line("          exact              fitted");
@@ -61,15 +69,15 @@ const schools = model(({ sample, observe, plate, deterministic }) => {
     school.data([28, 8, -3, 7, -1, 1, 18, 12]),
   );
 });
-const eight = await run("Eight schools, non-centred", () => fit(schools, undefined, { seed: 1 }));
+const eight = await run("Eight schools, non-centred", (listener) => fit(schools, undefined, { seed: 1, ...listener }));
 if (eight.result.maps.length > 0)
-  line("No Gaussian follows the long left tail of log tau: the fit saw that, and went on to a family that does.");
+  prose("No Gaussian follows the long left tail of log tau: the fit saw that, and went on to a family that does.");
 
-const trial = await run("Barley at six sites in 1931 and 1932: hierarchical regression, 120 harvests", () =>
-  fit(barley, readBarley(), { seed: 1 }),
+const trial = await run("Barley at six sites in 1931 and 1932: hierarchical regression, 120 harvests", (listener) =>
+  fit(barley, readBarley(), { seed: 1, ...listener }),
 );
 const change = trial.mean("year");
-line(`At Morris 1932 brought ${change[2]!.toFixed(1)} bushels per acre more than 1931, everywhere else less.`);
+prose(`At Morris 1932 brought ${change[2]!.toFixed(1)} bushels per acre more than 1931, everywhere else less.`);
 
 line();
 line(`All three in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
