@@ -73,6 +73,10 @@ export abstract class Distribution {
   cdfOf(_x: Node): Node | null {
     return null;
   }
+  /** P(X ≤ x) of numbers, element `i` of the parameters, where it is a sum that no graph holds. */
+  cdfOfNumber(_x: number, _parameters: readonly Float64Array[], _i: number): number | null {
+    return null;
+  }
   /** P(X > x) as a value of the graph; null when there is no formula of its own. */
   survivalOf(_x: Node): Node | null {
     return null;
@@ -232,6 +236,8 @@ export interface Abilities {
   /** Fills `out` with samples, for families that have no sampler of their own. `p` are the parameters. */
   readonly draw?: (n: number, out: Float64Array, generator: Generator, p: readonly Float64Array[]) => void;
   readonly cdf?: Formula;
+  /** P(X ≤ x) of numbers, where it is a sum that no graph holds. */
+  readonly cdfNumber?: (x: number, ...parameters: number[]) => number;
   readonly survival?: Formula;
   readonly logCdf?: Formula;
   readonly logSurvival?: Formula;
@@ -285,6 +291,9 @@ export class FamilyDistribution extends Distribution {
 
   override cdfOf(x: Node): Node | null {
     return this.options.as ? this.base.cdfOf(x) : (this.options.cdf?.(x, ...this.parameters) ?? null);
+  }
+  override cdfOfNumber(x: number, parameters: readonly Float64Array[], i: number): number | null {
+    return this.options.cdfNumber?.(x, ...parameters.map((v) => v[v.length > 1 ? i : 0]!)) ?? null;
   }
   override survivalOf(x: Node): Node | null {
     return this.options.as ? this.base.survivalOf(x) : (this.options.survival?.(x, ...this.parameters) ?? null);

@@ -26,28 +26,34 @@ export function numbersOf(d: Distribution, what: string): Float64Array[] {
   return d.parameters.map(valuesOf);
 }
 
-/** `f` of a distribution and a column of values, one row per event. */
-export function elementwise(
-  d: Distribution,
-  method: string,
-  { values, shape }: Table,
-  f: (d: Distribution, x: Node) => Node,
-  /** Which function this is, where that is not the method. */
-  key = method,
-): Numbers {
-  const label = `${d.name}.${method}(${method === "quantile" ? "p" : "x"})`;
-  const numbers = numbersOf(d, method);
+/** Checks that values fit the distribution; how many rows there are, and whether one value stands for all. */
+function rowsOf(d: Distribution, label: string, { values, shape }: Table): { rows: number; single: boolean } {
   const event = d.eventShape.length;
   if (event > shape.length || d.eventShape.some((n, i) => n !== shape[shape.length - event + i]))
     throw new RangeError(`${label}: expected values of shape [${d.eventShape.join(", ")}], got [${shape.join(", ")}]`);
   const single = shape.length === event;
   const width = eventSize(d.eventShape);
   const batch = eventSize(d.batchShape);
-  const batched = d.batchShape.length > 0;
-  let rows = width ? values.length / width : 0;
-  if (batched && !single && rows !== batch)
+  const rows = width ? values.length / width : 0;
+  if (!d.batchShape.length) return { rows, single };
+  if (!single && rows !== batch)
     throw new RangeError(`${label}: expected ${batch} values, as many as the parameters, got ${rows}`);
-  if (batched) rows = batch;
+  return { rows: batch, single };
+}
+
+/** `f` of a distribution and a column of values, one row per event. */
+export function elementwise(
+  d: Distribution,
+  method: string,
+  table: Table,
+  f: (d: Distribution, x: Node) => Node,
+  /** Which function this is, where that is not the method. */
+  key = method,
+): Numbers {
+  const numbers = numbersOf(d, method);
+  const { rows, single } = rowsOf(d, `${d.name}.${method}(${method === "quantile" ? "p" : "x"})`, table);
+  const { values } = table;
+  const batched = d.batchShape.length > 0;
   const inputs: Input[] = [
     single && batched ? { values, shape: [], perRow: false } : { values, shape: d.eventShape, perRow: true },
     ...d.parameters.map((p, i) =>
@@ -72,6 +78,15 @@ export const logProbs = (d: Distribution, table: Table): Numbers =>
 /** Distribution functions of numbers; those of discrete families are steps. */
 export function cdf(d: Distribution, method: string, values: Float64Array, shape: readonly number[]): Numbers {
   const x = d.discrete ? values.map(Math.floor) : values;
+  const numbers = numbersOf(d, method);
+  if (!d.eventShape.length && d.cdfOfNumber(0, numbers, 0) !== null) {
+    const { rows, single } = rowsOf(d, `${d.name}.${method}(${method === "quantile" ? "p" : "x"})`, { values, shape });
+    const result = Float64Array.from(
+      { length: rows },
+      (_, i) => d.cdfOfNumber(x[x.length > 1 ? i : 0]!, numbers, i) as number,
+    );
+    return single && !d.batchShape.length ? result[0]! : result;
+  }
   return elementwise(d, method, { values: x, shape }, (e, node) => e.cdfOf(node) ?? unavailable(d, method), "cdf");
 }
 

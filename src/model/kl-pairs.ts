@@ -1,12 +1,12 @@
 // Closed forms of KL divergences between distributions of one family (and Gaussians of any parametrisation), where a formula of its own
 // is better conditioned than the difference of entropies, or where the family is no univariate continuous one.
 
+import { lkjNormaliser } from "./distributions/factors.js";
 import {
   besselRatio,
   digamma,
   EULER,
   exp,
-  LOG_PI,
   lgamma,
   log,
   log1p,
@@ -68,19 +68,6 @@ export const samePairs: Record<string, Scalar> = {
 
 const sum = (x: Float64Array): number => x.reduce((a, b) => a + b, 0);
 
-/** log of the integral that normalises an LKJ density over K × K factors, and its derivative in η. */
-function lkj(eta: number, k: number): { log: number; slope: number } {
-  let total = 0;
-  let slope = 0;
-  for (let i = 1; i < k; i++) {
-    const rest = eta + 0.5 * (k - 1 - i);
-    const whole = eta + 0.5 * (k - 1);
-    total += 0.5 * i * LOG_PI + lgamma(rest) - lgamma(whole);
-    slope += digamma(rest) - digamma(whole);
-  }
-  return { log: total, slope };
-}
-
 /** By name of a family, both sides the same: arrays for parameters; `shape` is the event's. */
 export const vectorPairs: Record<
   string,
@@ -99,8 +86,8 @@ export const vectorPairs: Record<
     return kl;
   },
   lkjCholesky: ([a], [b], [k]) => {
-    const q = lkj(a![0]!, k!);
-    const p = lkj(b![0]!, k!);
+    const q = lkjNormaliser(a![0]!, k!);
+    const p = lkjNormaliser(b![0]!, k!);
     return p.log - q.log - (b![0]! - a![0]!) * q.slope;
   },
   wishartCholesky: ([df, l], [dg, m], [k]) => {

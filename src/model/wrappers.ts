@@ -118,7 +118,8 @@ function boundsOf(label: string, d: Distribution, low: Value | undefined, high: 
   }
   if (d.eventShape.length || d.perElement.includes(false))
     throw new TypeError(`${label}: expected a univariate distribution, got ${d.name}`);
-  if (!d.cdfOf(nodeOf(0, label))) throw new TypeError(`${d.name}.cdf: not available`);
+  if (!d.cdfOf(nodeOf(0, label)))
+    throw new TypeError(`${label}: expected a distribution whose cdf is a formula, got ${d.name}`);
   return [a, b];
 }
 

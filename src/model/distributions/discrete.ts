@@ -3,13 +3,14 @@
 import { Sampler } from "../../../assembly/samplers.js";
 import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
-import type { Node } from "../../compile/node.js";
+import { constant, type Node } from "../../compile/node.js";
 import { betaInc, gammaQ } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { bit, count, integersTo, type Support } from "../support.js";
 import * as f from "./formulas.js";
 import { log, log1p } from "./scalar.js";
+import { betaBinomialCdf, binomialEntropy, densityEntropy, negativeBinomialEntropy, poissonEntropy } from "./sums.js";
 
 const { real: number, positive: above0, probability, positiveProbability, count: whole } = kinds;
 
@@ -49,6 +50,7 @@ const make = {
     cdf: binomialCdf,
     mean: (n, p) => n * p,
     variance: (n, p) => n * p * (1 - p),
+    entropy: binomialEntropy,
   }),
   binomialLogit: family({
     name: "binomialLogit",
@@ -65,6 +67,9 @@ const make = {
     sampler: Sampler.BetaBinomial,
     mean: (n, a, b) => (n * a) / (a + b),
     variance: (n, a, b) => n * (a / (a + b)) * (b / (a + b)) * ((a + b + n) / (a + b + 1)),
+    entropy: (n, a, b): number =>
+      densityEntropy(make.betaBinomial.of(constant(n), constant(a), constant(b)), (n * a) / (a + b)),
+    cdfNumber: betaBinomialCdf,
   }),
   geometric: family({
     name: "geometric",
@@ -88,6 +93,7 @@ const make = {
     cdf: (k, rate) => unlessNegative(k, (held) => gammaQ(g.add(held, 1), rate)),
     mean: (rate) => rate,
     variance: (rate) => rate,
+    entropy: poissonEntropy,
   }),
   poissonLog: family({
     name: "poissonLog",
@@ -105,6 +111,7 @@ const make = {
     cdf: (k, mean, phi) => unlessNegative(k, (held) => betaInc(phi, g.add(held, 1), g.div(phi, g.add(mean, phi)))),
     mean: (mean) => mean,
     variance: (mean, phi) => mean + (mean / phi) * mean,
+    entropy: negativeBinomialEntropy,
   }),
   negativeBinomialLog: family({
     name: "negativeBinomialLog",

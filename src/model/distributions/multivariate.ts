@@ -10,8 +10,19 @@ import { type Distribution, type Family, family, kinds } from "../distribution.j
 import type { Value } from "../expression.js";
 import { fillSamples, type Generator, part } from "../sampler.js";
 import { choleskyCorrelation, choleskyCovariance, countVector, integersTo, realVector, simplex } from "../support.js";
+import {
+  factorise,
+  lkjFactorEntropy,
+  lkjFactorMean,
+  lkjFactorVariance,
+  lowRankLogDet,
+  wishartFactorEntropy,
+  wishartFactorMean,
+  wishartFactorVariance,
+} from "./factors.js";
 import * as f from "./formulas.js";
 import { digamma, LOG_2PI, lgamma, log } from "./scalar.js";
+import { multinomialEntropy } from "./sums.js";
 
 const { real: number, positive: above0, probability, count: whole } = kinds;
 
@@ -215,6 +226,7 @@ const make = {
     moments: {
       mean: (n, p) => p.map((x) => n[0]! * x),
       variance: (n, p) => p.map((x) => n[0]! * x * (1 - x)),
+      entropy: (n, p) => multinomialEntropy(n[0]!, p),
     },
   }),
   multivariateNormal: family({
@@ -288,6 +300,7 @@ const make = {
           return x;
         });
       },
+      entropy: (loc, w, diagonal) => 0.5 * (loc.length * (1 + LOG_2PI) + lowRankLogDet(w, diagonal)),
     },
   }),
   wishartCholesky: family({
@@ -307,6 +320,11 @@ const make = {
       const k = Math.sqrt(tril!.length);
       fillSamples(Sampler.Wishart, [df!, tril!], out, generator, k);
       factorise(out, k);
+    },
+    moments: {
+      mean: (df, tril) => wishartFactorMean(df[0]!, tril),
+      variance: (df, tril) => wishartFactorVariance(df[0]!, tril),
+      entropy: (df, tril) => wishartFactorEntropy(df[0]!, tril),
     },
   }),
   multivariateStudentT: family({
@@ -365,18 +383,12 @@ const lkj = (size: number): Family =>
     eventShape: () => [size, size],
     validate: (label, [eta]) => scalar(`${label}: concentration`, eta!),
     draw: (_n, out, generator, [eta]) => fillSamples(Sampler.LkjCholesky, [eta!], out, generator, size),
+    moments: {
+      mean: (eta) => lkjFactorMean(eta[0]!, size),
+      variance: (eta) => lkjFactorVariance(eta[0]!, size),
+      entropy: (eta) => lkjFactorEntropy(eta[0]!, size),
+    },
   });
-
-/** The Cholesky factor of each symmetric positive matrix [k × k], in place. */
-function factorise(matrices: Float64Array, k: number): void {
-  for (let at = 0; at < matrices.length; at += k * k)
-    for (let i = 0; i < k; i++)
-      for (let j = 0; j < k; j++) {
-        let x = matrices[at + i * k + j]!;
-        for (let r = 0; r < Math.min(i, j); r++) x -= matrices[at + i * k + r]! * matrices[at + j * k + r]!;
-        matrices[at + i * k + j] = j > i ? 0 : i === j ? Math.sqrt(x) : x / matrices[at + j * k + j]!;
-      }
-}
 
 /** Dirichlet over simplexes, with a vector of concentrations. */
 export const dirichlet = (concentration: Value): Distribution => make.dirichlet(concentration);
