@@ -1,5 +1,5 @@
-// Makes dist/: the core, the compiled TypeScript with its declarations, the raw .wasm files, and one bundled file for pages
-// that use no bundler.
+// Makes dist/: the core, the compiled TypeScript with its declarations, the raw .wasm files, one bundled file for pages that use no
+// bundler, and for Node, which resolves and reads each module by itself, the same modules in a few files.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -16,6 +16,18 @@ rmSync("dist", { recursive: true, force: true });
 node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
 copyFileSync("build/core.wasm", "dist/core.wasm");
 copyFileSync("build/core.relaxed.wasm", "dist/core.relaxed.wasm");
+await build({
+  entryPoints: { index: "dist/src/index.js", worker: "dist/src/worker/index.js" },
+  outdir: "dist/node",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "node20",
+  packages: "external",
+  minifyWhitespace: true, // names stay, for stack traces
+  minifySyntax: true,
+  legalComments: "none",
+});
 await build({
   entryPoints: ["dist/src/bundle.js"],
   outfile: "dist/variational.min.js",
