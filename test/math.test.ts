@@ -11,7 +11,7 @@ const release = builds.find(([name]) => name === "release")![1];
 const promised = promises();
 const unary = promised.filter(({ arity }) => arity === 1);
 const binary = promised.filter(({ arity }) => arity === 2);
-const tables = new Map(promised.map((p) => [p.name, readTable(p.name, p.arity)]));
+const tables = new Map(promised.map((p) => [p.name, readTable(p)]));
 
 const { MAX_VALUE: max } = Number;
 const inf = Number.POSITIVE_INFINITY;

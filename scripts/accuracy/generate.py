@@ -19,17 +19,22 @@ An entry of promises.json:
   exact       single inputs, among them the worst of some ten million random ones
   pairs       for two arguments: [{"x": points, "y": points, "count": n}]
   grid        for two arguments: {"x": [...], "y": [...]}: all combinations, with three neighbours of x when "near" is true
+  table       of families.py, for functions of two and three arguments that share their points; then nothing of the above but
+              name, op and arity is there
+  column      which of its values, from 0
   regions     [{"name", "from", "to", "ulp", "absolute", "relaxedUlp"}]: a point belongs to the first region that holds its x
 """
 
 import json
 import math
 import random
+import signal
 import struct
 import sys
 from pathlib import Path
 
 import references
+from families import FAMILIES
 from mpmath import mp
 
 mp.dps = 60  # for what happens outside `evaluate`
@@ -179,6 +184,53 @@ def value(entry, code, special, at, arguments):
     return y, e
 
 
+def agreed(values, arguments):
+    """A tuple of values, trusted once two precisions agree."""
+    dps, previous = 50, None
+    while True:
+        with mp.workdps(dps):
+            found = values(*map(mp.mpf, arguments))
+            if previous and all(abs(v - w) <= abs(v) * mp.mpf(10) ** -25 for v, w in zip(found, previous)):
+                return found
+            previous = found
+        if dps > 700:
+            raise ArithmeticError("no agreement")
+        dps = dps + 15 if dps < 60 else dps * 2
+
+
+def give_up(*_):
+    raise TimeoutError("60 seconds")
+
+
+def family_table(name):
+    """A table of families.py: its columns follow each other, "y e" each. Where y is 0 and the true value is not, e is 1."""
+    family, rng, lines, seen = FAMILIES[name], random.Random(name), [], set()
+    signal.signal(signal.SIGALRM, give_up)
+    for arguments in family.points(rng):
+        words = [hexadecimal(v) for v in arguments]
+        if tuple(words) in seen:
+            continue
+        seen.add(tuple(words))
+        found = family.special(*arguments)
+        if found is not None:
+            words += [w for v in found for w in (hexadecimal(v), "0")]
+        else:
+            signal.alarm(60)
+            try:
+                found = agreed(family.values, arguments)
+            except Exception as error:
+                raise ArithmeticError(f"{name} at {arguments}: {error}") from error
+            signal.alarm(0)
+            for v in found:
+                y, e = nearest(v)
+                words += [hexadecimal(y), str(round(e * 100) if y or v == 0 else 1)]
+        lines.append(" ".join(words) + "\n")
+    if len(lines) < 2000:
+        raise ValueError(f"{name}: expected at least 2000 points, got {len(lines)}")
+    (TABLES / f"{name}.txt").write_text("".join(lines))
+    return len(lines)
+
+
 def table(entry):
     rng = random.Random(entry["name"])
     code = compile(entry["expression"], entry["name"], "eval")
@@ -201,13 +253,14 @@ def table(entry):
 
 def main():
     entries = json.loads((ROOT / "test" / "accuracy" / "promises.json").read_text())
+    tables = {e.get("table", e["name"]): e for e in entries}
     wanted = sys.argv[1:]
-    unknown = set(wanted) - {e["name"] for e in entries}
+    unknown = set(wanted) - tables.keys()
     if unknown:
-        sys.exit(f"no such entry: {', '.join(sorted(unknown))}")
-    for entry in entries:
-        if not wanted or entry["name"] in wanted:
-            print(entry["name"], table(entry), "points", flush=True)
+        sys.exit(f"no such table: {', '.join(sorted(unknown))}")
+    for name, entry in tables.items():
+        if not wanted or name in wanted:
+            print(name, family_table(name) if name in FAMILIES else table(entry), "points", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,42 @@ INF = math.inf
 NAN = math.nan
 
 
+def bessel_series(x, order):
+    """I_order(x) times order!/(x/2)^order, less 1."""
+    z, term, total, k = x * x / 4, mp.mpf(1), mp.mpf(0), 0
+    while abs(term) > mp.mpf(10) ** (-mp.dps - 5) * max(total, z):
+        k += 1
+        term *= z / (k * (k + order))
+        total += term
+    return total
+
+
+def bessel_tail(x, order):
+    """I_order(x) sqrt(2 pi x) e^-x for large x."""
+    total, term, k = mp.mpf(0), mp.mpf(1), 0
+    while abs(term) > mp.mpf(10) ** (-mp.dps - 5):
+        total += term
+        k += 1
+        term *= -(4 * order * order - (2 * k - 1) ** 2) / (8 * k * x)
+    return total
+
+
+def bessel_ratio(x):
+    if x < 0:
+        return -bessel_ratio(-x)
+    if x > 5 * mp.dps:
+        return bessel_tail(x, 1) / bessel_tail(x, 0)
+    return x / 2 * (1 + bessel_series(x, 1)) / (1 + bessel_series(x, 0))
+
+
+def log_bessel_i0(x):
+    x = abs(x)
+    if x > 5 * mp.dps:
+        return x - mp.log(2 * mp.pi * x) / 2 + mp.log(bessel_tail(x, 0))
+    s = bessel_series(x, 0)
+    return s * (1 - s / 2) if s < mp.mpf(10) ** -40 else mp.log1p(s)
+
+
 def sigmoid(x):
     return 1 / (1 + mp.exp(-x))
 

@@ -1,27 +1,43 @@
 // Promises of accuracy and how they are measured. promises.json says, function by function and region by region, how many ULP
 // an answer may be off; tables/ holds the true values (written by scripts/accuracy/generate.py). An ULP is the spacing of
 // doubles at the double nearest to the true value, and the error counts from the true value, not from that double: a
-// correctly rounded answer is at most half an ULP off.
+// correctly rounded answer is at most half an ULP off. Of an inverse the unit is an ULP of the answer and what an ULP of its last
+// argument moves it.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BuildName } from "./builds.js";
 
-/** A stretch of the first argument, ends included, with the promise made for it. */
+/** A stretch of the first argument, or of what `by` says, ends included, with the promise made for it. */
 export interface Region {
   readonly name: string;
+  readonly by: By;
   readonly from: number;
   readonly to: number;
   /** Largest error in ULP. */
   readonly ulp: number;
   /** An answer this near the true value keeps the promise too (near a root, where an ULP means little). */
   readonly absolute: number;
+  /** One this near relative to the true value too; where it is given, `ulp` is not. */
+  readonly relative: number;
   /** The promise of the relaxed build. */
   readonly relaxedUlp: number;
 }
 
+const keys = {
+  first: ([x]: readonly number[]) => x!,
+  second: ([, y]: readonly number[]) => y!,
+  /** Of the first two: of two shapes, or of a shape and the point. */
+  largest: ([x, y]: readonly number[]) => Math.max(Math.abs(x!), Math.abs(y!)),
+  smallest: ([x, y]: readonly number[]) => Math.min(Math.abs(x!), Math.abs(y!)),
+} satisfies Record<string, (inputs: readonly number[]) => number>;
+export type By = keyof typeof keys;
+
 export interface Promised {
   readonly name: string;
+  /** The file of its true values, which functions of the same arguments share, and its place among them. */
+  readonly table: string;
+  readonly column: number;
   readonly op: number;
   readonly arity: number;
   /** A point counts for the first region that holds it. */
@@ -33,6 +49,8 @@ export interface Table {
   readonly inputs: readonly Float64Array[];
   readonly expected: Float64Array;
   readonly residue: Float64Array;
+  /** How many ULP an ULP of the last argument moves the answer; 0 where that does not count. */
+  readonly condition: Float64Array;
 }
 
 /** What was observed in one region. */
@@ -45,6 +63,8 @@ export interface Observed {
   readonly at: readonly number[];
   /** Largest absolute error. */
   readonly worstAbsolute: number;
+  /** Largest relative error among the points that the absolute bound does not excuse. */
+  readonly worstRelative: number;
   readonly kept: boolean;
 }
 
@@ -63,10 +83,14 @@ export function promises(): Promised[] {
     name: string;
     op: number;
     arity: number;
+    table?: string;
+    column?: number;
     regions: Array<Record<string, unknown>>;
   }>;
-  return entries.map(({ name, op, arity, regions }) => ({
+  return entries.map(({ name, table = name, column = 0, op, arity, regions }) => ({
     name,
+    table,
+    column,
     op,
     arity,
     regions: regions.map((r) => {
@@ -74,10 +98,12 @@ export function promises(): Promised[] {
       const ulp = edge(r["ulp"] ?? 0, label);
       return {
         name: String(r["name"]),
+        by: (r["by"] ?? "first") as By,
         from: edge(r["from"], label),
         to: edge(r["to"], label),
         ulp,
         absolute: edge(r["absolute"] ?? 0, label),
+        relative: edge(r["relative"] ?? 0, label),
         relaxedUlp: edge(r["relaxedUlp"] ?? ulp, label),
       };
     }),
@@ -93,23 +119,29 @@ function fromHex(text: string): number {
   return buffer.getFloat64(0);
 }
 
-export function readTable(name: string, arity: number): Table {
-  const lines = readFileSync(here(`./tables/${name}.txt`), "utf8")
+/** A line has the arguments and, for every column, the value and the residue, to which an inverse adds "c" and the condition. */
+export function readTable({ table, column, arity }: Pick<Promised, "table" | "column" | "arity">): Table {
+  const lines = readFileSync(here(`./tables/${table}.txt`), "utf8")
     .trimEnd()
     .split("\n");
   const inputs = Array.from({ length: arity }, () => new Float64Array(lines.length));
   const expected = new Float64Array(lines.length);
   const residue = new Float64Array(lines.length);
+  const condition = new Float64Array(lines.length);
   lines.forEach((line, i) => {
     const words = line.split(" ");
-    if (words.length !== arity + 2) throw new Error(`${name}.txt:${i + 1}: expected ${arity + 2} words, got "${line}"`);
-    inputs.forEach((column, k) => {
-      column[i] = fromHex(words[k]!);
+    const at = arity + 2 * column;
+    if (words.length < at + 2)
+      throw new Error(`${table}.txt:${i + 1}: expected at least ${at + 2} words, got "${line}"`);
+    inputs.forEach((values, k) => {
+      values[i] = fromHex(words[k]!);
     });
-    expected[i] = fromHex(words[arity]!);
-    residue[i] = Number(words[arity + 1]) / 100;
+    expected[i] = fromHex(words[at]!);
+    const [hundredths, moved = "0"] = words[at + 1]!.split("c") as [string, string?];
+    residue[i] = Number(hundredths) / 100;
+    condition[i] = Number(moved);
   });
-  return { inputs, expected, residue };
+  return { inputs, expected, residue, condition };
 }
 
 /** The spacing of doubles at a finite x. */
@@ -136,7 +168,6 @@ export function ulpError(got: number, expected: number, residue: number): number
 
 /** Holds the answers of a build against a table, region by region. Regions without points are left out. */
 export function measure(promised: Promised, table: Table, got: Float64Array, build: BuildName): Observed[] {
-  const first = table.inputs[0]!;
   const found = promised.regions.map((region) => ({
     region,
     promised: build === "relaxed" ? region.relaxedUlp : region.ulp,
@@ -144,23 +175,31 @@ export function measure(promised: Promised, table: Table, got: Float64Array, bui
     worst: 0,
     at: [] as number[],
     worstAbsolute: 0,
+    worstRelative: 0,
     kept: true,
   }));
-  for (let i = 0; i < first.length; i++) {
-    const x = Number.isNaN(first[i]!) ? Number.POSITIVE_INFINITY : first[i]!;
-    const seen = found.find(({ region }) => region.from <= x && x <= region.to);
-    if (!seen) throw new Error(`promises.json: ${promised.name}: no region holds ${x}`);
+  got.forEach((answer, i) => {
+    const inputs = table.inputs.map((column) => column[i]!);
+    const seen = found.find(({ region }) => {
+      const key = keys[region.by](inputs);
+      const x = Number.isNaN(key) ? Number.POSITIVE_INFINITY : key;
+      return region.from <= x && x <= region.to;
+    });
+    if (!seen) throw new Error(`promises.json: ${promised.name}: no region holds ${inputs.join(", ")}`);
     seen.points++;
     const expected = table.expected[i]!;
-    const error = ulpError(got[i]!, expected, table.residue[i]!);
-    const absolute = Number.isFinite(expected) ? error * ulp(expected) : error;
+    const plain = ulpError(answer, expected, table.residue[i]!);
+    const absolute = Number.isFinite(expected) ? plain * ulp(expected) : plain;
+    const relative = absolute === 0 ? 0 : absolute / Math.max(Math.abs(expected), 2 ** -1022);
+    const error = plain / (1 + table.condition[i]!);
     if (absolute > seen.worstAbsolute) seen.worstAbsolute = absolute;
-    const excused = absolute <= seen.region.absolute;
-    if (error > seen.worst && !excused) {
+    if (absolute <= seen.region.absolute) return;
+    if (error > seen.worst) {
       seen.worst = error;
-      seen.at = table.inputs.map((column) => column[i]!);
+      seen.at = inputs;
     }
-    if (error > seen.promised && !excused) seen.kept = false;
-  }
+    if (relative > seen.worstRelative) seen.worstRelative = relative;
+    if (error > seen.promised && !(relative <= seen.region.relative)) seen.kept = false;
+  });
   return found.filter(({ points }) => points > 0);
 }
