@@ -216,4 +216,15 @@ export const enum Op {
   LkjCholesky = 170,
   /** C[K][K], ν, L[K][K], the normaliser's derivative in ν, K, draws ; lp, ∂C[K][K], ∂ν, ∂L[K][K] */
   WishartCholesky = 171,
+  // Logarithms of distribution functions, which behave like densities: assembly/special/tails.ts
+  /** x, a ; log P(a, x), ∂x, ∂a */
+  GammaLogCdf = 172,
+  /** x, a ; log Q(a, x), ∂x, ∂a */
+  GammaLogSurvival = 173,
+  /** x, a, b ; log I_x(a, b), ∂x, ∂a, ∂b */
+  BetaLogCdf = 174,
+  /** x, a, b ; log(1 − I_x(a, b)), ∂x, ∂a, ∂b */
+  BetaLogSurvival = 175,
+  /** t, ν ; log P(T ≤ t) of Student's t, ∂t, ∂ν */
+  StudentTLogCdf = 176,
 }

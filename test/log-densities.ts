@@ -47,6 +47,46 @@ const negativeBinomial = (k: C, mean: C, phi: C): C =>
     times(k, sub(log(mean), log(add(mean, phi)))),
   ]);
 
+/** log P(a, x) by its series, all of whose terms are positive. */
+function gammaLogCdf(x: C, a: C): C {
+  let term = z.one;
+  let total = z.one;
+  for (let n = 1; term.re > 1e-18 * total.re; n++) {
+    term = mul(term, div(x, plus(a, n)));
+    total = add(total, term);
+  }
+  return sum([mul(a, log(x)), neg(x), neg(lgamma(plus(a, 1))), log(total)]);
+}
+/** log Q(a, x) beyond the mean by its continued fraction from the far end (DLMF 8.9.2), below it from P. */
+function gammaLogSurvival(x: C, a: C): C {
+  if (x.re < a.re + 1) return logOneMinus(exp(gammaLogCdf(x, a)));
+  let tail = z.zero;
+  for (let n = 2000; n > 0; n--) tail = div(mul(c(n), plus(neg(a), n)), sub(plus(sub(x, a), 2 * n + 1), tail));
+  return sum([mul(a, log(x)), neg(x), neg(lgamma(a)), neg(log(sub(plus(sub(x, a), 1), tail)))]);
+}
+/** log I_x(a, b) by x^a (1 − x)^b/(a B) times a series of positive terms (DLMF 8.17.8), for x below the mean; above it from the rest. */
+function betaLogCdf(x: C, a: C, b: C): C {
+  const rest = sub(z.one, x);
+  if (x.re > (a.re + 1) / (a.re + b.re + 2)) return logOneMinus(exp(betaLogCdf(rest, b, a)));
+  let term = z.one;
+  let total = z.one;
+  for (let n = 1; term.re > 1e-18 * total.re; n++) {
+    term = mul(term, div(mul(x, plus(add(a, b), n - 1)), plus(a, n)));
+    total = add(total, term);
+  }
+  return sum([mul(a, log(x)), mul(b, log(rest)), neg(log(a)), neg(lbeta(a, b)), log(total)]);
+}
+function studentTLogCdf(t: C, df: C): C {
+  const square = z.square(t);
+  const near = div(square, add(df, square));
+  const tail =
+    near.re < 0.5
+      ? logOneMinus(exp(betaLogCdf(near, c(0.5), scale(0.5, df))))
+      : betaLogCdf(div(df, add(df, square)), scale(0.5, df), c(0.5));
+  const logTail = plus(tail, -Math.LN2);
+  return t.re < 0 ? logTail : logOneMinus(exp(logTail));
+}
+
 /** Solves L z = x − loc and gives |z|² and Σ log of the diagonal. */
 function whiten(x: readonly C[], loc: readonly C[], lower: readonly C[]): { squares: C; logDiagonal: C } {
   const k = x.length;
@@ -129,6 +169,11 @@ export const logDensities: Record<string, LogDensity> = {
     const logDiagonal = sum(gap.map((_, i) => log(lower[i * k + i]!)));
     return sub(logDiagonal, plus(scale(0.5, sum(projected.map(z.square))), 0.5 * k * logTwoPi));
   },
+  gammaLogCdf: scalar(gammaLogCdf),
+  gammaLogSurvival: scalar(gammaLogSurvival),
+  betaLogCdf: scalar(betaLogCdf),
+  betaLogSurvival: scalar((x, a, b) => betaLogCdf(sub(z.one, x), b, a)),
+  studentTLogCdf: scalar(studentTLogCdf),
   multivariateStudentT: (x, df, loc, lower) => {
     const k = x.length;
     const nu = df[0]!;

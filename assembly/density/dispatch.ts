@@ -2,6 +2,7 @@
 // call of itself that never happens keeps the optimizer from inlining a group here.
 
 import { Op } from "../opcodes";
+import { runTails } from "../special/tails";
 import { runBounded } from "./bounded";
 import { runCounts } from "./counts";
 import { runCurved } from "./curved";
@@ -71,6 +72,12 @@ export function runDensity(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.SkewNormal:
     case Op.VonMises:
       return runCurved(op, n, a);
+    case Op.GammaLogCdf:
+    case Op.GammaLogSurvival:
+    case Op.BetaLogCdf:
+    case Op.BetaLogSurvival:
+    case Op.StudentTLogCdf:
+      return runTails(op, n, a);
     default:
       unreachable();
   }

@@ -13,6 +13,11 @@ export let value: f64 = 0;
 export let prefix: f64 = 0;
 /** The derivative of I, in a or in b as asked for, is D·slope. */
 export let slope: f64 = 0;
+/** log D, also where D underflows. */
+export let logPrefix: f64 = 0;
+/** I/D or, where `fromAbove` is set, (1 - I)/D: what was computed first. */
+export let ratio: f64 = 0;
+export let fromAbove: bool = false;
 
 /** Adds a (log(1 + d) - d), where 1 + d = (x + rest)(a + b)/a and a d = far + farRest. */
 function plusDistance(a: f64, b: f64, x: f64, rest: f64, far: f64, farRest: f64): void {
@@ -36,6 +41,7 @@ function prefixOf(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64): f64 {
     plusLog(a, x, xRest);
     plusLog(b, y, yRest);
     plus(-lbeta(a, b));
+    logPrefix = high + low;
     return expSum();
   }
   plusProduct(x, b);
@@ -45,7 +51,9 @@ function prefixOf(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64): f64 {
   plusDistance(a, b, x, xRest, far, farRest);
   plusDistance(b, a, y, yRest, -far, -farRest);
   plus(stirling(a + b) - stirling(a) - stirling(b));
-  return expSum() * Math.sqrt(a * (b / (a + b))) / 2.5066282746310002;
+  const root = Math.sqrt(a * (b / (a + b)));
+  logPrefix = high + low + log(root / 2.5066282746310002);
+  return expSum() * root / 2.5066282746310002;
 }
 
 // The state of Lentz's algorithm: the convergent h, its ratios c and d, and derivatives (of h, that of its logarithm).
@@ -84,6 +92,7 @@ function fraction(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64, ofA: f
     if (close) break;
   }
   value = prefix / (a * h);
+  ratio = 1.0 / (a * h);
   slope = 0.0;
   if (ofA != 0.0) slope = ofA * (log(x) + xRest / x + digammaStep(a + 1.0, b - 1.0));
   if (ofB != 0.0) slope += ofB * (log(y) + yRest / y + digammaStep(b, a));
@@ -97,14 +106,16 @@ function fraction(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64, ofA: f
 export function incompleteBeta(a: f64, b: f64, x: f64, ofA: f64, ofB: f64): void {
   prefix = 0.0;
   slope = 0.0;
+  logPrefix = 0.0;
+  fromAbove = false;
   if (!(a >= 0.0 && b >= 0.0 && x >= 0.0 && x <= 1.0) || (a == b && (a == 0.0 || a == Infinity))) {
-    value = slope = NaN;
+    value = slope = ratio = NaN;
   } else if (x == 0.0 || x == 1.0) {
-    value = x;
+    value = ratio = x;
   } else if (a == 0.0 || b == Infinity) {
-    value = 1.0;
+    value = ratio = 1.0;
   } else if (b == 0.0 || a == Infinity) {
-    value = 0.0;
+    value = ratio = 0.0;
   } else {
     const y = 1.0 - x, rest = (1.0 - y) - x;
     prefix = prefixOf(a, b, x, 0.0, y, rest);
@@ -114,6 +125,7 @@ export function incompleteBeta(a: f64, b: f64, x: f64, ofA: f64, ofB: f64): void
       if (value < 0.999 || b >= 1.0 || y < 1e-6) {
         value = 1.0 - value;
         slope = -slope;
+        fromAbove = true;
         return;
       }
     }

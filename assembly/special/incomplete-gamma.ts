@@ -4,7 +4,7 @@
 // derivative is carried along term by term, so that it is no difference of anything.
 
 import {
-  digamma, erfcx, exp, expm1, expSum, lgamma1p, log, log1pMinus, ndtri, plus, plusLog, productRest, start, stirling,
+  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1pMinus, low, ndtri, plus, plusLog, productRest, start, stirling,
 } from "./scalar";
 
 /** P(a, x). */
@@ -15,6 +15,11 @@ export let upper: f64 = 0;
 export let prefix: f64 = 0;
 /** ∂P/∂a = D·slope. */
 export let slope: f64 = 0;
+/** log D, also where D underflows. */
+export let logPrefix: f64 = 0;
+/** P/D or, where `fromAbove` is set, Q/D: what was computed first. */
+export let ratio: f64 = 0;
+export let fromAbove: bool = false;
 
 const SQRT_2PI: f64 = 2.5066282746310002;
 
@@ -25,6 +30,7 @@ function prefixOf(a: f64, x: f64): f64 {
     plusLog(a, x, 0.0);
     plus(-x);
     plus(-lgamma1p(a));
+    logPrefix = high + low;
     return expSum();
   }
   const d = (x - a) / a;
@@ -39,7 +45,9 @@ function prefixOf(a: f64, x: f64): f64 {
     plus(-x);
   }
   plus(-stirling(a));
-  return expSum() / (SQRT_2PI * Math.sqrt(a));
+  const root = SQRT_2PI * Math.sqrt(a);
+  logPrefix = high + low - log(root);
+  return expSum() / root;
 }
 
 /** P = D Σ x^n/((a + 1)..(a + n)). */
@@ -53,6 +61,7 @@ function series(a: f64, x: f64): void {
     w += t * h;
   } while (t * h > w * 1e-17);
   lower = prefix * s;
+  ratio = s;
   slope = s * (log(x) - digamma(a + 1.0)) - w;
   upper = 1.0 - lower;
   if (lower > 0.5 && a < 1.0) {
@@ -94,6 +103,8 @@ function fraction(a: f64, x: f64): void {
   }
   upper = prefix * a * h;
   lower = 1.0 - upper;
+  ratio = a * h;
+  fromAbove = true;
   slope = -h * (a * (log(x) - digamma(a + 1.0) + dh) + 1.0);
 }
 
@@ -137,14 +148,19 @@ function temme(a: f64, x: f64): void {
   const e = expSum();
   const g = exp(stirling(a));
   prefix = e / (root * g);
+  logPrefix = -a * phi - log(root * g);
   const y = Math.abs(eta) * Math.sqrt(0.5 * a);
   if (eta < 0.0) {
-    lower = e * (0.5 * erfcx(y) - t / root);
+    ratio = 0.5 * erfcx(y) - t / root;
+    lower = e * ratio;
     upper = 1.0 - lower;
   } else {
-    upper = e * (0.5 * erfcx(y) + t / root);
+    ratio = 0.5 * erfcx(y) + t / root;
+    upper = e * ratio;
     lower = 1.0 - upper;
+    fromAbove = true;
   }
+  ratio *= root * g;
   const l = d + log1pMinus(d); // log(x/a)
   const ratio = d == 0.0 ? 1.0 : d / eta;
   const ratioLog = d == 0.0 ? 1.0 : l / eta;
@@ -155,13 +171,15 @@ function temme(a: f64, x: f64): void {
 export function incompleteGamma(a: f64, x: f64): void {
   prefix = 0.0;
   slope = 0.0;
+  logPrefix = 0.0;
+  fromAbove = false;
   if (!(a >= 0.0 && x >= 0.0) || (a == 0.0 && x == 0.0) || (a == Infinity && x == Infinity)) {
-    lower = upper = slope = NaN;
+    lower = upper = slope = ratio = NaN;
   } else if (x == 0.0 || a == Infinity) {
-    lower = 0.0;
+    lower = ratio = 0.0;
     upper = 1.0;
   } else if (a == 0.0 || x == Infinity) {
-    lower = 1.0;
+    lower = ratio = 1.0;
     upper = 0.0;
   } else if (a >= 256.0 && Math.abs(x - a) <= 0.125 * a) {
     temme(a, x);

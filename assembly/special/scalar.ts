@@ -15,6 +15,7 @@ export function exp(x: f64): f64 { return lane0(exp2(splat(x))); }
 export function expm1(x: f64): f64 { return lane0(expm12(splat(x))); }
 export function sin(x: f64): f64 { return lane0(sin2(splat(x))); }
 export function log(x: f64): f64 { return lane0(log2(splat(x))); }
+export function log1p(x: f64): f64 { return lane0(log1p2(splat(x))); }
 export function digamma(x: f64): f64 { return lane0(digamma2(splat(x))); }
 export function lgamma1p(x: f64): f64 { return lane0(lgamma1p2(splat(x))); }
 export function erfcx(x: f64): f64 { return lane0(erfcx2(splat(x))); }
@@ -29,7 +30,7 @@ export function digammaStep(x: f64, d: f64): f64 {
   let s = 0.0;
   for (; x < 3.0 || x + d < 3.0; x += 1.0) s += d / x / (x + d);
   const rest = lane0(digammaRest(splat(1.0 / x))) - lane0(digammaRest(splat(1.0 / (x + d))));
-  return s + (lane0(log1p2(splat(d / x))) + rest);
+  return s + (log1p(d / x) + rest);
 }
 
 /** The larger and the smaller part of the running sum. */

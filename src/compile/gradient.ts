@@ -87,7 +87,36 @@ const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)
     return n.inputs.map((x) => () => g.mul(a, g.sub(map(Op.Digamma, [x]), both())));
   },
   [Op.MulAdd]: (n, a) => [() => g.mul(a, n.inputs[1]!), () => g.mul(a, n.inputs[0]!), () => a],
+  // A step: no derivative where it has one.
+  [Op.Less]: () => [],
+  [Op.GammaP]: (n, a) => gammaShares(n, a),
+  [Op.GammaQ]: (n, a) => gammaShares(n, g.neg(a)),
+  [Op.BetaInc]: ({ inputs }, a) => {
+    const [p, q, x] = inputs as [Node, Node, Node];
+    const kernel = g.add(g.mul(g.sub(p, 1), g.log(x)), g.mul(g.sub(q, 1), g.log1p(g.neg(x))));
+    return [
+      () => g.mul(a, map(Op.BetaIncDerivativeA, inputs)),
+      () => g.mul(a, map(Op.BetaIncDerivativeB, inputs)),
+      () => g.mul(a, g.exp(g.sub(kernel, g.lbeta(p, q)))),
+    ];
+  },
+  [Op.OwensT]: ({ inputs }, a) => {
+    const [h, t] = inputs as [Node, Node];
+    const whole = g.add(1, g.square(t));
+    const gaussian = (x: Node): Node => g.exp(g.mul(-0.5, g.square(x)));
+    return [
+      () => g.mul(a, g.mul(g.mul(-0.5, normalDensity(h)), g.erf(g.mul(Math.SQRT1_2, g.mul(h, t))))),
+      () => g.mul(a, g.div(g.mul(1 / (2 * Math.PI), gaussian(g.mul(h, g.sqrt(whole)))), whole)),
+    ];
+  },
 };
+
+/** Of P(a, x): the derivative in a has a kernel of its own, that in x is the gamma density. */
+function gammaShares({ inputs }: Node, adj: Node): readonly (() => Node)[] {
+  const [shape, x] = inputs as [Node, Node];
+  const logDensity = g.sub(g.sub(g.mul(g.sub(shape, 1), g.log(x)), x), g.lgamma(shape));
+  return [() => g.mul(adj, map(Op.GammaPShapeDerivative, inputs)), () => g.mul(adj, g.exp(logDensity))];
+}
 
 function normalDensity(x: Node): Node {
   return g.mul(1 / Math.sqrt(2 * Math.PI), g.exp(g.mul(-0.5, g.square(x))));

@@ -1,8 +1,11 @@
 // Special functions of two and three arguments as graph arithmetic: the incomplete gamma and beta functions, their inverses and
-// shape derivatives, Owen's T, von Mises. They are for numbers: none has an adjoint.
+// shape derivatives, Owen's T, von Mises; and the logarithms of distribution functions, which bring their partials along, as
+// densities do. The inverses and derivatives are for numbers: they have no adjoint.
 
 import { Op } from "../../assembly/opcodes.js";
 import { type Operand, toNode } from "./arithmetic.js";
+import { univariate } from "./densities/rule.js";
+import { logProb, logProbValue } from "./density.js";
 import { map, type Node } from "./node.js";
 
 const of =
@@ -36,3 +39,25 @@ export const vonMisesSampleDerivative = of(Op.VonMisesSampleDerivative);
 export const logBesselI0 = of(Op.LogBesselI0);
 /** I₁(x)/I₀(x). */
 export const besselRatio = of(Op.BesselRatio);
+
+const tail = (family: string, opcode: Op, argNames: readonly string[]) => {
+  const rule = univariate(
+    family,
+    opcode,
+    argNames,
+    argNames.map((_, i) => i),
+    (...args) => args,
+  );
+  return (...args: readonly Operand[]): Node => logProbValue(logProb(rule, args.map(toNode)));
+};
+
+/** log P(a, x), from (x, a); exact where P underflows. */
+export const gammaLogCdf = tail("gammaLogCdf", Op.GammaLogCdf, ["value", "shape"]);
+/** log Q(a, x), from (x, a); exact where Q underflows. */
+export const gammaLogSurvival = tail("gammaLogSurvival", Op.GammaLogSurvival, ["value", "shape"]);
+/** log I_x(a, b), from (x, a, b); exact where I underflows. */
+export const betaLogCdf = tail("betaLogCdf", Op.BetaLogCdf, ["value", "alpha", "beta"]);
+/** log(1 − I_x(a, b)), from (x, a, b); exact where that underflows. */
+export const betaLogSurvival = tail("betaLogSurvival", Op.BetaLogSurvival, ["value", "alpha", "beta"]);
+/** log P(T ≤ t) of Student's t, from (t, ν). */
+export const studentLogCdf = tail("studentTLogCdf", Op.StudentTLogCdf, ["value", "df"]);

@@ -299,10 +299,10 @@ export class FamilyDistribution extends Distribution {
     return this.options.as ? this.base.survivalOf(x) : (this.options.survival?.(x, ...this.parameters) ?? null);
   }
   override logCdfOf(x: Node): Node | null {
-    return this.options.logCdf?.(x, ...this.parameters) ?? null;
+    return this.options.as ? this.base.logCdfOf(x) : (this.options.logCdf?.(x, ...this.parameters) ?? null);
   }
   override logSurvivalOf(x: Node): Node | null {
-    return this.options.logSurvival?.(x, ...this.parameters) ?? null;
+    return this.options.as ? this.base.logSurvivalOf(x) : (this.options.logSurvival?.(x, ...this.parameters) ?? null);
   }
   override quantileOf(p: Node): Node | null {
     return this.options.as ? this.base.quantileOf(p) : (this.options.quantile?.(p, ...this.parameters) ?? null);

@@ -53,13 +53,29 @@ export class Mixture extends Distribution {
     return new Mixture(this.name, parameters.slice(0, this.weights.length), components);
   }
 
-  override termOf(x: Node): TermOf {
-    const parts = this.components.map((c, k) => g.add(g.log(this.weights[k]!), c.valueOf(x)));
-    if (parts.length === 1) return { value: parts[0]! };
-    if (parts.length === 2) return { value: g.logAddExp(parts[0]!, parts[1]!) };
+  /** log Σ wₖ exp f of what every component has; null when one has it not. */
+  #logWeighted(f: (c: Distribution) => Node | null): Node | null {
+    const parts: Node[] = [];
+    for (const [k, c] of this.components.entries()) {
+      const value = f(c);
+      if (!value) return null;
+      parts.push(g.add(g.log(this.weights[k]!), value));
+    }
+    if (parts.length === 1) return parts[0]!;
+    if (parts.length === 2) return g.logAddExp(parts[0]!, parts[1]!);
     const { shape } = commonShape(parts, this.name);
-    if (shape.length) return { value: parts.reduce((a, b) => g.logAddExp(a, b)) };
-    return { value: logSumExp(concat(parts)) };
+    if (shape.length) return parts.reduce((a, b) => g.logAddExp(a, b));
+    return logSumExp(concat(parts));
+  }
+
+  override termOf(x: Node): TermOf {
+    return { value: this.#logWeighted((c) => c.valueOf(x))! };
+  }
+  override logCdfOf(x: Node): Node | null {
+    return this.#logWeighted((c) => c.logCdfOf(x));
+  }
+  override logSurvivalOf(x: Node): Node | null {
+    return this.#logWeighted((c) => c.logSurvivalOf(x));
   }
 
   override cdfOf(x: Node): Node | null {

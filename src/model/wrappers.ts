@@ -4,7 +4,7 @@
 
 import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
-import { commonShape, eventSize, type Node, sumEvent } from "../compile/node.js";
+import { commonShape, data, eventSize, type Node, sumEvent } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
@@ -29,11 +29,12 @@ abstract class Wrapper extends Distribution {
     readonly base: Distribution,
     readonly own: readonly Node[],
     readonly support: Support,
+    kind = name,
   ) {
     super();
     this.parameters = [...base.parameters, ...own];
     this.perElement = [...base.perElement, ...own.map(() => true)];
-    this.structure = `${name}(${base.structure})`;
+    this.structure = `${kind}(${base.structure})`;
   }
 
   protected abstract make(base: Distribution, own: readonly Node[]): Distribution;
@@ -44,18 +45,55 @@ abstract class Wrapper extends Distribution {
   }
 }
 
-/** P(X ≥ x): for counts that is one more than P(X > x). */
-function atLeast(d: Distribution, x: Node): Node | null {
-  const before = d.discrete ? g.sub(x, 1) : x;
-  const survival = d.survivalOf(before);
-  if (survival) return survival;
-  const cdf = d.cdfOf(before);
-  return cdf && g.sub(1, cdf);
+/** log P(X ≤ x). */
+const logCdf = (d: Distribution, x: Node): Node => d.logCdfOf(x) ?? g.log(d.cdfOf(x)!);
+/** log P(X > x). */
+function logSurvival(d: Distribution, x: Node): Node {
+  const logarithm = d.logSurvivalOf(x);
+  if (logarithm) return logarithm;
+  const survival = d.survivalOf(x);
+  return survival ? g.log(survival) : g.log1p(g.neg(d.cdfOf(x)!));
+}
+/** What stands for log 0, of which 0 has a multiple. */
+const LOG_0 = -1e300;
+const held = (logarithm: Node): Node => g.max(logarithm, LOG_0);
+/** What of a bound's distribution function counts: everything, nothing (the bound is absent), or by row. */
+type Side = "all" | "none" | "some";
+
+/** A wrapper with a lower and an upper bound. */
+abstract class Bounded extends Wrapper {
+  constructor(
+    name: string,
+    base: Distribution,
+    own: readonly Node[],
+    support: Support,
+    /** For either bound, whether it excludes anything of the base's support. */
+    readonly sides: readonly [low: Side, high: Side],
+  ) {
+    super(name, base, own, support, `${name}:${sides}`);
+  }
+
+  /**
+   * A bound to take distribution functions at, one step lower where the values are counts and the bound is included from below, and
+   * where it counts. Rows without a bound get another row's, so that what is computed for them, and left out, is finite.
+   */
+  protected bound(which: 0 | 1, include = 0): { at: Node; counts: Node | null } {
+    const node = this.own[which]!;
+    const { values } = node;
+    const step = this.base.discrete ? include : 0;
+    if (this.sides[which] !== "some" || !values) return { at: g.sub(node, step), counts: null };
+    const limit = this.base.support[which ? "high" : "low"];
+    const present = values.map((v) => ((which ? v < limit : v > limit) ? 1 : 0));
+    const some = values[present.indexOf(1)]!;
+    const like = (x: Float64Array): Node => data(x, node.plate, node.shape);
+    const stands = values.map((v, i) => (present[i] ? v : some));
+    return { at: g.sub(like(stands), step), counts: like(present) };
+  }
 }
 
-class Truncated extends Wrapper {
+class Truncated extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
-    return new Truncated(this.name, base, own, this.support);
+    return new Truncated(this.name, base, own, this.support, this.sides);
   }
 
   /** P(low ≤ X ≤ x), and from low's other side where that is exact in the upper tail. */
@@ -69,9 +107,29 @@ class Truncated extends Wrapper {
     return choose(g.less(0.5, start), g.sub(survival, this.base.survivalOf(x)!), inside);
   }
 
+  /** log P(low ≤ X ≤ high), as a difference in the tail that is smaller; null for all of it. */
+  #logMass(): Node | null {
+    const { base } = this;
+    const [hasLow, hasHigh] = this.sides.map((s) => s !== "none");
+    const low = this.bound(0, 1);
+    const high = this.bound(1);
+    const inRows = (x: Node, counts: Node | null, otherwise: number): Node =>
+      counts ? choose(counts, x, otherwise) : x;
+    const above = (): Node => inRows(held(logSurvival(base, low.at)), low.counts, 0);
+    const below = (): Node => inRows(held(logCdf(base, high.at)), high.counts, 0);
+    if (!hasLow || !hasHigh) return hasLow ? above() : hasHigh ? below() : null;
+    const lower = inRows(held(logCdf(base, low.at)), low.counts, LOG_0);
+    const upper = inRows(held(logSurvival(base, high.at)), high.counts, LOG_0);
+    const right = g.less(-Math.LN2, lower);
+    const top = choose(right, above(), below());
+    return g.add(top, g.log(g.neg(g.expm1(g.sub(choose(right, upper, lower), top)))));
+  }
+
   override termOf(x: Node): TermOf {
     const [low, high] = this.own;
-    const value = g.sub(this.base.valueOf(x), g.log(this.#upTo(high!)));
+    const mass = this.#logMass();
+    if (!mass) return this.base.termOf(x);
+    const value = g.sub(this.base.valueOf(x), mass);
     if (x.latent) return { value };
     const outside = g.add(g.less(x, low!), g.less(high!, x));
     return { value: g.add(value, g.log(g.sub(1, outside))) };
@@ -94,14 +152,21 @@ class Truncated extends Wrapper {
   }
 }
 
-/** Numbers of the bounds; infinite where absent. */
-function boundsOf(label: string, d: Distribution, low: Value | undefined, high: Value | undefined): [Node, Node] {
+/** Numbers of the bounds; infinite where absent. Those of counts are made whole by `whole`. */
+function boundsOf(
+  label: string,
+  d: Distribution,
+  low: Value | undefined,
+  high: Value | undefined,
+  whole: readonly [(x: number) => number, (x: number) => number],
+): [Node, Node] {
   if (!(d instanceof Distribution)) throw typeError(`${label}: distribution`, "a distribution", d);
   const own = [low ?? -INF, high ?? INF].map((b, i) => {
     const name = `${label}: ${i ? "high" : "low"}`;
     const node = checkParameter(name, nodeOf(b, name), kinds.bound);
     if (!node.values) throw new TypeError(`${name}: expected a number, got a value of the model`);
-    return node;
+    if (!d.discrete || node.values.every(Number.isInteger)) return node;
+    return { ...node, values: node.values.map(whole[i]!) };
   });
   const [a, b] = own as [Node, Node];
   commonShape([a, b], label);
@@ -121,6 +186,16 @@ function boundsOf(label: string, d: Distribution, low: Value | undefined, high: 
   if (!d.cdfOf(nodeOf(0, label)))
     throw new TypeError(`${label}: expected a distribution whose cdf is a formula, got ${d.name}`);
   return [a, b];
+}
+
+/** For either bound, whether it excludes anything. */
+function sidesOf(d: Distribution, low: Node, high: Node): [Side, Side] {
+  const side = (excludes: Float64Array | undefined): Side =>
+    excludes?.every((x) => x) ? "all" : excludes?.some((x) => x) ? "some" : "none";
+  return [
+    side(low.values!.map((v) => Number(v > d.support.low))),
+    side(high.values!.map((v) => Number(v < d.support.high))),
+  ];
 }
 
 function within(d: Distribution, a: Node, b: Node): Support {
@@ -146,34 +221,41 @@ function within(d: Distribution, a: Node, b: Node): Support {
  */
 export function truncated(distribution: Distribution, low?: Value, high?: Value): Distribution {
   const label = "truncated(distribution, low, high)";
-  const [a, b] = boundsOf(label, distribution, low, high);
+  const [a, b] = boundsOf(label, distribution, low, high, [Math.ceil, Math.floor]);
   if (distribution.name === "normal") {
     const [loc, scale] = distribution.parameters.map((p) => new Expression(p));
     return truncatedNormal(loc!, scale!, new Expression(a), new Expression(b));
   }
-  return new Truncated("truncated", distribution, [a, b], within(distribution, a, b));
+  const sides = sidesOf(distribution, a, b);
+  return new Truncated("truncated", distribution, [a, b], within(distribution, a, b), sides);
 }
 
-class Censored extends Wrapper {
+class Censored extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
-    return new Censored(this.name, base, own, this.support);
+    return new Censored(this.name, base, own, this.support, this.sides);
   }
 
   override termOf(x: Node): TermOf {
     const [low, high] = this.own;
-    const { base } = this;
-    const isLow = g.sub(1, g.less(low!, x));
-    const isHigh = g.sub(1, g.less(x, high!));
-    const inside = g.sub(1, g.add(isLow, isHigh));
-    const finite = (y: Node): Node => g.max(y, -1e300);
-    const density = base.valueOf(x);
-    const beyond = g.add(
-      g.mul(isLow, finite(base.logCdfOf(low!) ?? g.log(base.cdfOf(low!)!))),
-      g.mul(isHigh, finite((base.discrete ? null : base.logSurvivalOf(high!)) ?? g.log(atLeast(base, high!)!))),
-    );
-    const value = g.add(beyond, g.mul(inside, finite(density)));
+    const { base, sides } = this;
+    // At a bound or beyond it the density is taken at the bound, where it is finite, and left out.
+    const density = base.valueOf(g.min(g.max(x, low!), high!));
+    let value: Node | null = null;
+    let inside: Node = g.toNode(1);
+    const beyond = (reached: Node, which: 0 | 1, logProbability: (at: Node) => Node): void => {
+      if (sides[which] === "none") return;
+      const { at, counts } = this.bound(which, which);
+      const here = counts ? g.mul(reached, counts) : reached;
+      const part = g.mul(here, held(logProbability(at)));
+      value = value ? g.add(value, part) : part;
+      inside = g.sub(inside, here);
+    };
+    beyond(g.sub(1, g.less(low!, x)), 0, (at) => logCdf(base, at));
+    beyond(g.sub(1, g.less(x, high!)), 1, (at) => logSurvival(base, at));
+    if (!value) return base.termOf(x);
+    value = g.add(value, g.mul(inside, held(density)));
     // What was held to a finite number is −∞ where it counts.
-    return { value: x.latent ? value : g.add(value, g.log(g.sub(1, g.mul(inside, g.less(density, -1e300))))) };
+    return { value: x.latent ? value : g.add(value, g.log(g.sub(1, g.mul(inside, g.less(density, LOG_0))))) };
   }
 
   override cdfOf(x: Node): Node {
@@ -201,10 +283,10 @@ class Censored extends Wrapper {
  */
 export function censored(distribution: Distribution, low?: Value, high?: Value): Distribution {
   const label = "censored(distribution, low, high)";
-  const [a, b] = boundsOf(label, distribution, low, high);
+  const [a, b] = boundsOf(label, distribution, low, high, [Math.floor, Math.ceil]);
   if (distribution.batchShape.length === 0 && a.shape.length + b.shape.length > 0)
     throw new TypeError(`${label}: expected numbers for the bounds of one distribution, got arrays`);
-  return new Censored("censored", distribution, [a, b], distribution.support);
+  return new Censored("censored", distribution, [a, b], distribution.support, sidesOf(distribution, a, b));
 }
 
 class ZeroInflated extends Wrapper {
@@ -224,6 +306,12 @@ class ZeroInflated extends Wrapper {
     const cdf = this.base.cdfOf(k);
     const [p] = this.own;
     return cdf && g.add(g.mul(p!, g.sub(1, g.less(k, 0))), g.mul(g.sub(1, p!), cdf));
+  }
+
+  override logSurvivalOf(k: Node): Node | null {
+    const [p] = this.own;
+    // Zeros are all below a count of at least 0.
+    return g.mul(g.sub(1, g.less(k, 0)), g.add(g.log1p(g.neg(p!)), logSurvival(this.base, g.max(k, 0))));
   }
 
   override momentOf(which: Moment): Numbers | null {

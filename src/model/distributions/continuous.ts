@@ -4,7 +4,7 @@ import { Sampler } from "../../../assembly/samplers.js";
 import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
 import type { Node } from "../../compile/node.js";
-import { betaInc, betaIncInverse, owensT } from "../../compile/special.js";
+import { betaInc, betaIncInverse, betaLogCdf, betaLogSurvival, owensT, studentLogCdf } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { angle, nonNegative, real, type Support, unitInterval } from "../support.js";
@@ -62,6 +62,7 @@ const make = {
     sampler: Sampler.HalfNormal,
     cdf: (x, s) => g.erf(g.div(g.mul(f.SQRT_HALF, f.atLeast0(x)), s)),
     survival: (x, s) => g.erfc(g.div(g.mul(f.SQRT_HALF, f.atLeast0(x)), s)),
+    logSurvival: (x, s) => g.add(LOG_2, g.logNdtr(g.neg(g.div(f.atLeast0(x), s)))),
     quantile: (p, s) => g.mul(s, f.halfNormalQuantile(p)),
     mean: (s) => s * sqrt(2 / Math.PI),
     variance: (s) => s * s * (1 - 2 / Math.PI),
@@ -75,6 +76,8 @@ const make = {
     sampler: Sampler.StudentT,
     cdf: (x, df, m, s) => f.studentCdf(f.standard(x, m, s), df),
     survival: (x, df, m, s) => f.studentCdf(g.neg(f.standard(x, m, s)), df),
+    logCdf: (x, df, m, s) => studentLogCdf(f.standard(x, m, s), df),
+    logSurvival: (x, df, m, s) => studentLogCdf(g.neg(f.standard(x, m, s)), df),
     mean: (df, m) => (df > 1 ? m : NONE),
     variance: (df, _m, s) => s * s * studentVariance(df),
     entropy: (df, _m, s) => studentEntropy(df) + log(s),
@@ -87,6 +90,8 @@ const make = {
     sampler: Sampler.HalfStudentT,
     cdf: (x, df, s) => f.oneMinus(g.mul(2, f.studentTail(g.div(f.atLeast0(x), s), df))),
     survival: (x, df, s) => g.mul(2, f.studentTail(g.div(f.atLeast0(x), s), df)),
+    logCdf: (x, df, s) => f.halfStudentLogCdf(g.div(f.atLeast0(x), s), df),
+    logSurvival: (x, df, s) => f.halfStudentLogSurvival(g.div(f.atLeast0(x), s), df),
     mean: (df, s) => (df > 1 ? s * studentAbsolute(df) : INF),
     variance: (df, s) => (df > 2 ? s * s * (studentVariance(df) - studentAbsolute(df) ** 2) : df > 1 ? INF : NONE),
     entropy: (df, s) => studentEntropy(df) - LOG_2 + log(s),
@@ -125,6 +130,8 @@ const make = {
     sampler: Sampler.Laplace,
     cdf: (x, m, s) => f.laplaceCdf(f.standard(x, m, s)),
     survival: (x, m, s) => f.laplaceCdf(g.neg(f.standard(x, m, s))),
+    logCdf: (x, m, s) => f.laplaceLogCdf(f.standard(x, m, s)),
+    logSurvival: (x, m, s) => f.laplaceLogCdf(g.neg(f.standard(x, m, s))),
     quantile: (p, m, s) => f.place(f.laplaceQuantile(p), m, s),
     mean: (m) => m,
     variance: (_m, s) => 2 * s * s,
@@ -153,6 +160,7 @@ const make = {
     sampler: Sampler.Gumbel,
     cdf: (x, m, s) => g.exp(g.neg(g.exp(g.neg(f.standard(x, m, s))))),
     survival: (x, m, s) => g.neg(g.expm1(g.neg(g.exp(g.neg(f.standard(x, m, s)))))),
+    logSurvival: (x, m, s) => f.gumbelLogSurvival(f.standard(x, m, s)),
     quantile: (p, m, s) => f.place(g.neg(g.log(g.neg(g.log(p)))), m, s),
     mean: (m, s) => m + EULER * s,
     variance: (_m, s) => (s * s * Math.PI * Math.PI) / 6,
@@ -180,6 +188,8 @@ const make = {
     sampler: Sampler.Beta,
     cdf: (x, a, b) => betaInc(a, b, f.clamp(x, 0, 1)),
     survival: (x, a, b) => betaInc(b, a, f.oneMinus(f.clamp(x, 0, 1))),
+    logCdf: (x, a, b) => betaLogCdf(f.clamp(x, 0, 1), a, b),
+    logSurvival: (x, a, b) => betaLogSurvival(f.clamp(x, 0, 1), a, b),
     quantile: (p, a, b) => betaIncInverse(a, b, p),
     mean: (a, b) => a / (a + b),
     variance: (a, b) => ((a / (a + b)) * (b / (a + b))) / (a + b + 1),

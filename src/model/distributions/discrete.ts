@@ -4,7 +4,7 @@ import { Sampler } from "../../../assembly/samplers.js";
 import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
 import { constant, type Node } from "../../compile/node.js";
-import { betaInc, gammaQ } from "../../compile/special.js";
+import { betaInc, betaLogCdf, betaLogSurvival, gammaLogCdf, gammaLogSurvival, gammaQ } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { bit, count, integersTo, type Support } from "../support.js";
@@ -48,6 +48,8 @@ const make = {
     support: upToTrials,
     sampler: Sampler.Binomial,
     cdf: binomialCdf,
+    logCdf: (k, n, p) => g.mul(g.less(k, n), betaLogSurvival(p, ...binomialShapes(k, n))),
+    logSurvival: (k, n, p) => f.choose(g.less(k, n), betaLogCdf(p, ...binomialShapes(k, n)), -1e300),
     mean: (n, p) => n * p,
     variance: (n, p) => n * p * (1 - p),
     entropy: binomialEntropy,
@@ -91,6 +93,8 @@ const make = {
     support: count,
     sampler: Sampler.Poisson,
     cdf: (k, rate) => unlessNegative(k, (held) => gammaQ(g.add(held, 1), rate)),
+    logCdf: (k, rate) => gammaLogSurvival(rate, g.add(g.max(k, 0), 1)),
+    logSurvival: (k, rate) => gammaLogCdf(rate, g.add(g.max(k, 0), 1)),
     mean: (rate) => rate,
     variance: (rate) => rate,
     entropy: poissonEntropy,
@@ -109,6 +113,8 @@ const make = {
     support: count,
     sampler: Sampler.NegativeBinomial,
     cdf: (k, mean, phi) => unlessNegative(k, (held) => betaInc(phi, g.add(held, 1), g.div(phi, g.add(mean, phi)))),
+    logCdf: (k, mean, phi) => betaLogSurvival(g.div(mean, g.add(mean, phi)), g.add(g.max(k, 0), 1), phi),
+    logSurvival: (k, mean, phi) => betaLogCdf(g.div(mean, g.add(mean, phi)), g.add(g.max(k, 0), 1), phi),
     mean: (mean) => mean,
     variance: (mean, phi) => mean + (mean / phi) * mean,
     entropy: negativeBinomialEntropy,
@@ -135,6 +141,9 @@ function binomialCdf(k: Node, n: Node, p: Node): Node {
   const inside = betaInc(g.max(g.sub(n, held), 1), g.add(g.max(held, 0), 1), f.oneMinus(p));
   return f.choose(below, g.mul(f.oneMinus(g.less(held, 0)), inside), g.add(1, g.mul(0, held)));
 }
+
+/** More than k of n have probability I_p(k + 1, n − k), for k of 0…n − 1. */
+const binomialShapes = (k: Node, n: Node): [Node, Node] => [g.add(g.max(k, 0), 1), g.max(g.sub(n, k), 1)];
 
 /** 1 with the given probability, else 0. */
 export const bernoulli = (probability: Value): Distribution => make.bernoulli(probability);

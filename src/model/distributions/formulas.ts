@@ -3,7 +3,7 @@
 
 import * as g from "../../compile/arithmetic.js";
 import type { Node } from "../../compile/node.js";
-import { betaInc } from "../../compile/special.js";
+import { betaInc, betaLogCdf, studentLogCdf } from "../../compile/special.js";
 
 export const SQRT_HALF = Math.SQRT1_2;
 const LARGEST = Number.MAX_VALUE;
@@ -53,10 +53,16 @@ export function laplaceCdf(z: Node): Node {
   const tail = g.mul(0.5, g.exp(g.neg(g.abs(z))));
   return choose(g.less(z, 0), tail, oneMinus(tail));
 }
+export const laplaceLogCdf = (z: Node): Node =>
+  choose(g.less(z, 0), g.sub(g.min(z, 0), Math.LN2), g.log1p(g.mul(-0.5, g.exp(g.neg(g.max(z, 0))))));
 export function laplaceQuantile(p: Node): Node {
   const side = g.sign(g.sub(p, 0.5));
   return g.neg(g.mul(side, g.log(g.mul(2, g.min(p, oneMinus(p))))));
 }
+
+/** log(1 − exp(−e⁻ᶻ)), which is −z to double precision for z > 40. */
+export const gumbelLogSurvival = (z: Node): Node =>
+  g.sub(g.log(g.neg(g.expm1(g.neg(g.exp(g.neg(clamp(z, -700, 40))))))), g.max(g.sub(z, 40), 0));
 
 /** −log(1 − p), the quantile of a standard exponential. */
 export const exponentialQuantile = (p: Node): Node => g.neg(g.log1p(g.neg(p)));
@@ -85,6 +91,16 @@ export function studentTail(z: Node, df: Node): Node {
 export function studentCdf(z: Node, df: Node): Node {
   const tail = studentTail(z, df);
   return choose(g.less(z, 0), tail, oneMinus(tail));
+}
+
+/** log P(|T| > z), z ≥ 0. */
+export const halfStudentLogSurvival = (z: Node, df: Node): Node => g.add(Math.LN2, studentLogCdf(g.neg(z), df));
+/** log P(|T| ≤ z), z ≥ 0: from the beta function for z² < ν, else from the other tail. */
+export function halfStudentLogCdf(z: Node, df: Node): Node {
+  const square = g.square(clamp(z, 1e-150, 1e150));
+  const close = betaLogCdf(g.min(g.div(square, g.add(df, square)), 0.5), 0.5, g.mul(0.5, df));
+  const far = g.log1p(g.neg(g.exp(g.min(halfStudentLogSurvival(z, df), -1e-9))));
+  return choose(g.less(square, df), close, far);
 }
 
 /** Counts are whole where these are used; below the support they are held to −1, above to the largest double. */

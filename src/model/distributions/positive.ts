@@ -3,8 +3,8 @@
 import { Sampler } from "../../../assembly/samplers.js";
 import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
-import { constant } from "../../compile/node.js";
-import { gammaP, gammaPInverse, gammaQ, gammaQInverse } from "../../compile/special.js";
+import { constant, type Node } from "../../compile/node.js";
+import { gammaLogCdf, gammaLogSurvival, gammaP, gammaPInverse, gammaQ, gammaQInverse } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { lower, nonNegative, positive } from "../support.js";
@@ -55,6 +55,8 @@ const make = {
     sampler: Sampler.Gamma,
     cdf: (x, shape, rate) => gammaP(shape, g.mul(rate, f.atLeast0(x))),
     survival: (x, shape, rate) => gammaQ(shape, g.mul(rate, f.atLeast0(x))),
+    logCdf: (x, shape, rate) => gammaLogCdf(g.mul(rate, f.atLeast0(x)), shape),
+    logSurvival: (x, shape, rate) => gammaLogSurvival(g.mul(rate, f.atLeast0(x)), shape),
     quantile: (p, shape, rate) => g.div(gammaPInverse(shape, p), rate),
     mean: (shape, rate) => shape / rate,
     variance: (shape, rate) => shape / rate / rate,
@@ -68,6 +70,8 @@ const make = {
     sampler: Sampler.InverseGamma,
     cdf: (x, shape, scale) => gammaQ(shape, g.div(scale, f.atLeast0(x))),
     survival: (x, shape, scale) => gammaP(shape, g.div(scale, f.atLeast0(x))),
+    logCdf: (x, shape, scale) => gammaLogSurvival(g.div(scale, f.atLeast0(x)), shape),
+    logSurvival: (x, shape, scale) => gammaLogCdf(g.div(scale, f.atLeast0(x)), shape),
     quantile: (p, shape, scale) => g.div(scale, gammaQInverse(shape, p)),
     mean: (shape, scale) => (shape > 1 ? scale / (shape - 1) : INF),
     variance: (shape, scale) => (shape > 2 ? (scale / (shape - 1)) ** 2 / (shape - 2) : shape > 1 ? INF : NONE),
@@ -102,6 +106,9 @@ const make = {
     sampler: Sampler.Pareto,
     cdf: (x, least, shape) => g.abs(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
     survival: (x, least, shape) => g.exp(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least))))),
+    // Below a minimum that a latent moves, log 0 is held to a number, so that nothing flows through it.
+    logCdf: (x, least, shape) =>
+      g.log(g.max(g.neg(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))), 1e-300)),
     quantile: (p, least, shape) => g.mul(least, g.exp(g.div(f.exponentialQuantile(p), shape))),
     mean: (least, shape) => (shape > 1 ? (shape * least) / (shape - 1) : INF),
     variance: (least, shape) =>
@@ -115,11 +122,17 @@ const make = {
     support: positive,
     sampler: Sampler.InverseGaussian,
     cdf: (x, mean, shape) => {
-      const held = f.clamp(x, 0, 1e300);
-      const root = g.sqrt(g.div(shape, held));
-      const ratio = g.div(held, mean);
-      const far = g.add(g.div(g.mul(2, shape), mean), g.logNdtr(g.neg(g.mul(root, g.add(ratio, 1)))));
-      return g.add(g.ndtr(g.mul(root, g.sub(ratio, 1))), g.exp(far));
+      const { near, far } = waldTails(x, mean, shape);
+      return g.add(g.ndtr(near), g.exp(far));
+    },
+    logCdf: (x, mean, shape) => {
+      const { near, far } = waldTails(x, mean, shape);
+      return g.logAddExp(g.logNdtr(near), far);
+    },
+    logSurvival: (x, mean, shape) => {
+      const { near, far } = waldTails(x, mean, shape);
+      const above = g.logNdtr(g.neg(near));
+      return g.add(above, g.log(g.neg(g.expm1(g.sub(far, above)))));
     },
     mean: (mean) => mean,
     variance: (mean, shape) => (mean / shape) * mean * mean,
@@ -127,6 +140,15 @@ const make = {
     entropy: (mean, shape) => 0.5 * (1 + LOG_2PI - log(shape)) + 1.5 * (log(mean) - scaledE1((2 * shape) / mean)),
   }),
 };
+
+/** The cdf of an inverse Gaussian is Φ(near) + e^far. */
+function waldTails(x: Node, mean: Node, shape: Node): { near: Node; far: Node } {
+  const held = f.clamp(x, 0, 1e300);
+  const root = g.sqrt(g.div(shape, held));
+  const ratio = g.div(held, mean);
+  const far = g.add(g.div(g.mul(2, shape), mean), g.logNdtr(g.neg(g.mul(root, g.add(ratio, 1)))));
+  return { near: g.mul(root, g.sub(ratio, 1)), far };
+}
 
 /** exp of a normal(loc, scale). Support: x > 0. */
 export const logNormal = (loc: Value, scale: Value): Distribution => make.logNormal(loc, scale);

@@ -1,0 +1,110 @@
+// Logarithms of distribution functions as kernels, with their partials: against tables of many digits down to tails that no double
+// holds, at the ends of their range, with NaN, and for any length and choice of partials; on the debug, release and relaxed builds.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { Op } from "../assembly/opcodes.js";
+import { buildNames } from "./accuracy/builds.js";
+import { openKernels } from "./densities/kernel.js";
+
+const functions = {
+  gammaLogCdf: Op.GammaLogCdf,
+  gammaLogSurvival: Op.GammaLogSurvival,
+  betaLogCdf: Op.BetaLogCdf,
+  betaLogSurvival: Op.BetaLogSurvival,
+  studentTLogCdf: Op.StudentTLogCdf,
+};
+type Name = keyof typeof functions;
+const names = Object.keys(functions) as Name[];
+const INF = Number.POSITIVE_INFINITY;
+
+/** Relative errors that are promised, in units of 2^-53; of the t's derivative in ν more, being small for large ν. */
+const PROMISED = 500;
+const PROMISED_DF = 9000;
+
+const table = readFileSync(new URL("./tails.txt", import.meta.url), "utf8")
+  .trimEnd()
+  .split("\n");
+const rowsOf = (name: Name): number[][] =>
+  table.filter((l) => l.startsWith(`${name} `)).map((l) => l.split(" ").slice(1).map(Number));
+const argumentsOf = (name: Name): number => (name.startsWith("beta") ? 3 : 2);
+
+describe.each(buildNames)("on the %s build", (build) => {
+  const kernels = openKernels(build);
+  /** The logarithm and the partials of rows of arguments. */
+  const run = (name: Name, rows: readonly (readonly number[])[], wanted = (_partial: number) => true) =>
+    kernels.run(functions[name], 1, rows.length, [
+      ...Array.from({ length: argumentsOf(name) }, (_, j) => Float64Array.from(rows, (r) => r[j]!)),
+      { write: rows.length },
+      ...Array.from({ length: argumentsOf(name) }, (_, j) => ({ write: wanted(j) ? rows.length : null })),
+    ]);
+
+  test.each(names)("%s and its partials are exact to some hundred units in the last place, in any tail", (name) => {
+    const rows = rowsOf(name);
+    expect(rows.length).toBeGreaterThan(100);
+    const n = argumentsOf(name);
+    run(name, rows).forEach((values, k) => {
+      rows.forEach((row, i) => {
+        const error = Math.abs(values[i]! / row[n + k]! - 1) / 2 ** -53;
+        const limit = name === "studentTLogCdf" && k === 2 ? PROMISED_DF : PROMISED;
+        expect(error, `result ${k} of (${row.slice(0, n)}): ${values[i]}, not ${row[n + k]}`).toBeLessThan(limit);
+      });
+    });
+  });
+
+  test.each(names)("%s gives each row the same bits at any length, whichever partials are wanted", (name) => {
+    const rows = rowsOf(name).slice(0, 9);
+    const whole = run(name, rows);
+    for (let mask = 0; mask < 1 << argumentsOf(name); mask++)
+      for (const [from, to] of [
+        [0, 1],
+        [2, 9],
+      ] as const)
+        run(name, rows.slice(from, to), (j) => ((mask >> j) & 1) === 1).forEach((values, k) => {
+          expect(values).toEqual(k === 0 || (mask >> (k - 1)) & 1 ? whole[k]!.subarray(from, to) : new Float64Array(0));
+        });
+  });
+
+  test.each(names)("%s of a NaN is NaN, and leaves its neighbours alone", (name) => {
+    const rows = rowsOf(name).slice(0, 3);
+    const plain = run(name, rows);
+    for (let j = 0; j < argumentsOf(name); j++) {
+      const [, middle] = rows;
+      const got = run(name, [rows[0]!, middle!.map((x, i) => (i === j ? Number.NaN : x)), rows[2]!]);
+      got.forEach((values, k) => {
+        expect([...values], `NaN as argument ${j}, result ${k}`).toEqual([plain[k]![0], Number.NaN, plain[k]![2]]);
+      });
+    }
+  });
+
+  test("at the ends of the range the logarithm is 0 or −∞, and no partial is NaN", () => {
+    const ends: [Name, number[], number][] = [
+      ["gammaLogCdf", [0, 2.5], -INF],
+      ["gammaLogCdf", [0, 1], -INF],
+      ["gammaLogCdf", [INF, 2.5], 0],
+      ["gammaLogSurvival", [0, 2.5], 0],
+      ["gammaLogSurvival", [INF, 2.5], -INF],
+      ["betaLogCdf", [0, 2.5, 0.5], -INF],
+      ["betaLogCdf", [1, 2.5, 0.5], 0],
+      ["betaLogSurvival", [0, 2.5, 0.5], 0],
+      ["betaLogSurvival", [1, 2.5, 0.5], -INF],
+      ["studentTLogCdf", [-INF, 3], -INF],
+      ["studentTLogCdf", [INF, 3], 0],
+    ];
+    for (const [name, at, expected] of ends) {
+      const [value, ...partials] = run(name, [at]).map((x) => x[0]!);
+      expect(value! + 0, `${name} of (${at})`).toBe(expected);
+      for (const p of partials) expect(p + 0, `a partial of ${name} at (${at})`).toBe(0);
+    }
+  });
+
+  test("Student's t at 0 has half its probability below, the density as slope and no slope in ν", () => {
+    for (const df of [0.5, 1, 3, 1e4]) {
+      const [value, slope, dfSlope] = run("studentTLogCdf", [[0, df]]).map((x) => x[0]!);
+      expect(Math.abs(value! + Math.LN2)).toBeLessThan(1e-15);
+      if (df === 1) expect(Math.abs(slope! * 0.5 * Math.PI - 1)).toBeLessThan(1e-13);
+      expect(Math.abs(dfSlope!)).toBeLessThan(1e-140);
+      expect(run("studentTLogCdf", [[-0, df]])).toEqual(run("studentTLogCdf", [[0, df]]));
+    }
+  });
+});
