@@ -24,7 +24,7 @@ it("the score of the exact posterior of W1 is its log evidence, that of another 
   expect(logEvidence - scoreOf(toy, wide)).toBeCloseTo(1.5 - Math.log(2), 1);
 });
 
-const effort = { blocks: 3, seconds: 0.01, score: true };
+const effort = { blocks: 3, seconds: 0.01, score: true, processor: false };
 
 /** A process that answers every check and fit with these parameters, and says that a step takes so many seconds. */
 function scripted(parameters: readonly number[], secondsAStep: number): Command {

@@ -118,7 +118,52 @@ const plain: Contestant = {
   command: (workload, folder) => node("here/plain.ts", "", workload, folder),
 };
 
-export const contestants: readonly Contestant[] = [cNative, cWasm, plain];
+let installation: { readonly failed: string | undefined } | undefined;
+
+/** Installs the packages of bench/peers/package.json, once; the reason where that fails. */
+function installed(): string | undefined {
+  if (installation) return installation.failed;
+  const options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"];
+  try {
+    execFileSync("npm", ["install", "--prefix", here("."), ...options], { stdio: "pipe", timeout: 600_000 });
+    installation = { failed: undefined };
+  } catch (error) {
+    installation = { failed: `npm could not install the packages of bench/peers (${String(error).split("\n")[0]})` };
+  }
+  return installation.failed;
+}
+
+/** A package of npm, run by npm/<module>.ts. */
+const library = (
+  key: string,
+  name: string,
+  module: string,
+  variant: string,
+  precision: Contestant["precision"],
+  apart: number,
+): Contestant => ({
+  key,
+  name,
+  kind: "JavaScript",
+  precision,
+  apart,
+  prepare: installed,
+  command: (workload, folder) => node(`npm/${module}.ts`, variant, workload, folder),
+});
+
+export const contestants: readonly Contestant[] = [
+  cNative,
+  cWasm,
+  plain,
+  library("deepbox", "deepbox", "deepbox", "", "f64", 1e-9),
+  // Its Adam adds epsilon elsewhere.
+  library("webppl", "WebPPL", "webppl", "", "f64", 1e-6),
+  library("tfjs-cpu", "TensorFlow.js, cpu", "tfjs", "cpu", "f32", 1e-3),
+  library("tfjs-wasm", "TensorFlow.js, wasm", "tfjs", "wasm", "f32", 1e-3),
+  library("jax-f32", "jax-js, jit", "jax-js", "f32", "f32", 1e-3),
+  // Its exp and log are of float32 accuracy also where the numbers are of float64.
+  library("jax-f64", "jax-js, jit", "jax-js", "f64", "f64", 1e-5),
+];
 
 /** Ours, on a build of the core: what all are held against. */
 export const ours = (name: "release" | "relaxed", workload: Workload, folder: string): Command =>

@@ -15,6 +15,8 @@ export interface Effort {
   readonly seconds: number;
   /** Whether a free fit is scored; without it those that can be fed are checked by that alone. */
   readonly score: boolean;
+  /** Times are processor seconds, for a machine that is not idle. */
+  readonly processor: boolean;
 }
 
 /** A process, the steps that make a block, and what its blocks took so far, in seconds a step. */
@@ -24,12 +26,13 @@ class Lane {
   constructor(
     readonly peer: Peer,
     readonly steps: number,
+    readonly processor: boolean,
   ) {}
 
   /** One block: seconds of the clock and of processors. */
   async block(): Promise<Timed> {
     const taken = await this.peer.block(this.steps);
-    this.times.push(taken.seconds / this.steps);
+    this.times.push((this.processor ? taken.cpu : taken.seconds) / this.steps);
     return taken;
   }
 }
@@ -77,13 +80,13 @@ export interface Outcome {
 }
 
 /** Finds the steps of a block, which is its warm-up too. */
-async function lane(peer: Peer, seconds: number): Promise<Lane> {
+async function lane(peer: Peer, { seconds, processor }: Effort): Promise<Lane> {
   let steps = 1;
   for (let warm = 0; ; ) {
     const taken = (await peer.block(steps)).seconds;
     warm += taken;
     const wanted = Math.max(1, Math.ceil((1.25 * seconds * steps) / Math.max(taken, 1e-6)));
-    if (taken >= seconds && (warm >= 3 * seconds || steps === 1)) return new Lane(peer, wanted);
+    if (taken >= seconds && (warm >= 3 * seconds || steps === 1)) return new Lane(peer, wanted, processor);
     steps = Math.min(10 * steps, wanted);
   }
 }
@@ -93,7 +96,7 @@ export async function openOurs(
   workload: Workload,
   release: Command,
   relaxed: Command | undefined,
-  { seconds }: Effort,
+  effort: Effort,
 ): Promise<Ours> {
   const peer = await Peer.open(release);
   const checked = await peer.check();
@@ -101,8 +104,8 @@ export async function openOurs(
   return {
     checked,
     score,
-    release: await lane(peer, seconds),
-    relaxed: relaxed && (await lane(await Peer.open(relaxed), seconds)),
+    release: await lane(peer, effort),
+    relaxed: relaxed && (await lane(await Peer.open(relaxed), effort)),
   };
 }
 
@@ -115,7 +118,7 @@ const ratioOf = (theirs: readonly number[], ours: readonly number[]): Ratio => {
 function fault(workload: Workload, contestant: Contestant, ours: Ours, found: Partial<Outcome>): string | undefined {
   const { apart, elboApart, score } = found;
   if (contestant.apart !== undefined) {
-    const worst = Math.max(apart ?? Infinity, elboApart ?? Infinity);
+    const worst = Math.max(apart ?? Infinity, elboApart ?? 0);
     if (!(worst <= contestant.apart))
       return `computes something else: ${worst.toPrecision(2)} from ours on equal normals, ${contestant.apart} allowed`;
   }
@@ -142,7 +145,11 @@ export async function duel(
     if (contestant.apart !== undefined) {
       const { parameters, elbo } = await peer.check();
       const apart = largestDifference(parameters, ours.checked.parameters);
-      found = { ...found, apart, elboApart: largestDifference([elbo], [ours.checked.elbo]) };
+      found = {
+        ...found,
+        apart,
+        ...(elbo !== undefined && { elboApart: largestDifference([elbo], [ours.checked.elbo!]) }),
+      };
     }
     if (effort.score || contestant.apart === undefined) {
       const { parameters } = await peer.fit(scoring[workload.name]!.steps);
@@ -151,7 +158,7 @@ export async function duel(
     const wrong = fault(workload, contestant, ours, found);
     if (wrong) return { ...found, note: `${wrong}; not timed` };
 
-    const theirs = await lane(peer, effort.seconds);
+    const theirs = await lane(peer, effort);
     const sides = [ours.release, ...(ours.relaxed ? [ours.relaxed] : []), theirs];
     const before = sides.map((side) => side.times.length);
     const used = new Map(sides.map((side) => [side, { cpu: 0, wall: 0 }]));

@@ -74,7 +74,7 @@ export class Peer {
     const { elbo, parameters, ...rest } = (await this.#ask(line)) as Fitted;
     // What is not finite comes as null.
     const number = (value: number | null): number => value ?? Number.NaN;
-    return { ...rest, elbo: number(elbo), parameters: parameters.map(number) };
+    return { ...rest, ...(elbo !== undefined && { elbo: number(elbo) }), parameters: parameters.map(number) };
   }
 
   /** A fit of the checked steps on the fed normals. */

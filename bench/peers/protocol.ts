@@ -16,8 +16,8 @@ export interface Ready {
 
 /** The answer to check and fit. */
 export interface Fitted {
-  /** The ELBO's estimate at the last step. */
-  readonly elbo: number;
+  /** The ELBO's estimate at the last step; absent where the contestant estimates the entropy by its draws. */
+  readonly elbo?: number;
   /** [location][log scale][strict rows of the triangle], as in baseline.ts. */
   readonly parameters: readonly number[];
   readonly seconds: number;
@@ -44,6 +44,6 @@ export interface PeerFit {
 }
 
 export interface Ran {
-  readonly elbo: number;
+  readonly elbo?: number;
   readonly seconds?: number;
 }

@@ -28,7 +28,7 @@ const wasmBar = 1.0;
 const nativeBar = 1.3;
 
 const micros = (seconds: number | undefined): string => {
-  if (seconds === undefined) return "–";
+  if (seconds === undefined || Number.isNaN(seconds)) return "–";
   const value = seconds * 1e6;
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });

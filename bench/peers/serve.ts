@@ -26,7 +26,7 @@ async function fit(steps: number, normals?: Float64Array): Promise<Fitted> {
   const one = await open(workload!, normals);
   const start = performance.now();
   const { elbo, seconds = (performance.now() - start) / 1e3 } = await one.run(steps);
-  return { elbo, seconds, parameters: Array.from(await one.parameters()) };
+  return { ...(elbo !== undefined && { elbo }), seconds, parameters: Array.from(await one.parameters()) };
 }
 
 let timed: PeerFit | undefined;
