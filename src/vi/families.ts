@@ -5,7 +5,8 @@
 import { exp, log } from "../linalg/elementary.js";
 import type { DenseGaussian, DiagonalGaussian, Gaussian } from "./gaussian.js";
 
-export type FamilyName = "meanField" | "fullRank";
+export const familyNames = ["meanField", "fullRank"] as const;
+export type FamilyName = (typeof familyNames)[number];
 
 /** Variational parameters in the coordinates of a map. */
 export interface Parameters {
