@@ -9,7 +9,7 @@ export { type Estimate, type EvidenceBounds, evidenceBounds } from "./diagnostic
 export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMatrix } from "./diagnostics/loo.js";
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
-export { loadPosterior, savePosterior } from "./io/save.js";
+export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";

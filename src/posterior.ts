@@ -19,12 +19,15 @@ export interface PosteriorParts {
   /** ELBO of each step of the fit. */
   readonly trace: Float64Array;
   readonly gradients: number;
-  /** Draws on the unconstrained scale, [draw][dimension]: the same for the same arguments. Absent: there is no approximation. */
-  readonly sample?: ((draws: number) => Float64Array) | undefined;
+  /**
+   * Draws on the unconstrained scale, [draw][dimension]: the same for the same arguments; without a seed by that of the fit. Absent:
+   * there is no approximation.
+   */
+  readonly sample?: ((draws: number, seed?: number) => Float64Array) | undefined;
   /** How many draws are kept; default 4,000. */
   readonly draws?: number | undefined;
-  /** Log density of the posterior minus that of the approximation at such draws. Absent: nothing is corrected. */
-  readonly logRatios?: ((points: Float64Array) => Float64Array) | undefined;
+  /** Log density of the posterior minus that of the approximation at such draws. Absent or undefined: nothing is corrected. */
+  readonly logRatios?: ((points: Float64Array) => Float64Array | undefined) | undefined;
 }
 
 /** A draw, as a function of it sees it: the values of a site, row-major; a number for a scalar site. */
@@ -196,17 +199,22 @@ export class Posterior {
     return this.#parts.draws ?? 4000;
   }
 
-  #make(): Float64Array {
-    if (this.#values) return this.#values;
+  /** The draws on the unconstrained scale, made when first asked for. */
+  #points(): Float64Array {
     const { sample } = this.#parts;
     if (!sample) throw new Error(`the fit has no draws: ${this.message}`);
+    this.#unconstrained ??= sample(this.size);
+    return this.#unconstrained;
+  }
+
+  #make(): Float64Array {
+    if (this.#values) return this.#values;
     const draws = this.size;
-    const unconstrained = sample(draws);
+    const unconstrained = this.#points();
     const values = constrained(this.#target, unconstrained, draws);
-    this.#unconstrained = unconstrained;
     this.#width = values.length / draws;
-    if (this.#parts.logRatios) {
-      this.#logRatios = this.#parts.logRatios(unconstrained);
+    this.#logRatios = this.#parts.logRatios?.(unconstrained);
+    if (this.#logRatios) {
       const smoothed = psis(this.#logRatios);
       this.#psis = smoothed;
       if (smoothed.khat <= smoothed.threshold && smoothed.effectiveDraws >= fewest && smoothed.khat !== 0)
@@ -309,8 +317,26 @@ export class Posterior {
 
   /** Draws of the approximation on the unconstrained scale, [draw × dimension], as they are: never corrected. */
   unconstrainedDraws(): Float64Array {
-    this.#make();
-    return this.#unconstrained!.slice();
+    return this.#points().slice();
+  }
+
+  /**
+   * A posterior of other draws of the same approximation: as many as are asked for, from `seed`; without one they begin with those
+   * kept here. They are corrected where these are and the model is at hand; after `loadPosterior` they need neither model nor data, and
+   * are not corrected.
+   */
+  sample(draws: number, options: { readonly seed?: number | undefined } = {}): Posterior {
+    const label = "posterior.sample(draws, options)";
+    posteriorDraws(label, draws);
+    knownOptions(label, options, ["seed"]);
+    const { seed } = options;
+    if (seed !== undefined) integer(`${label}.seed`, seed, 0);
+    const { sample } = this.#parts;
+    return new Posterior(this.#target, {
+      ...this.#parts,
+      draws,
+      sample: sample && ((count) => sample(count, seed)),
+    });
   }
 
   /** The same, resampled by the weights where these correct the approximation: the rows of `draws`. */

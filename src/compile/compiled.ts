@@ -10,6 +10,7 @@ import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
 import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
 import { constant, eventSize, type Node, node, output, sumEvent, sumRows } from "./node.js";
+import { type PlainGraph, toPlain } from "./plain.js";
 import { Store } from "./store.js";
 
 /** A latent of the model: its unconstrained coordinates and the value people know it by. */
@@ -301,6 +302,11 @@ export class CompiledModel implements Target {
       });
     }
     return result;
+  }
+
+  /** How the values follow from the coordinates, as plain data with copies of the numbers in it; undefined where it cannot be. */
+  valuesGraph(): PlainGraph | undefined {
+    return toPlain(this.dimension, this.#values.roots);
   }
 
   /** Names of the sites whose terms are not finite at `theta`. */

@@ -4,7 +4,7 @@
 
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
-import { finish, finishInSlices, type Progress } from "../optim/run.js";
+import { finish, finishInSlices, type Progress, type Run, type Status } from "../optim/run.js";
 import { turn } from "../optim/turn.js";
 import { Posterior, posteriorDraws } from "../posterior.js";
 import { checkTarget, type Target } from "../target.js";
@@ -19,12 +19,10 @@ import {
   type Given,
   understood,
 } from "./algorithms.js";
-import { coreNormals } from "./core-normals.js";
 import { type FitFamily, fitFamilies } from "./families.js";
-import { drawsFromNormals } from "./gaussian.js";
 import { logApproximation, logRatios } from "./log-ratios.js";
-import { throughMaps } from "./nested-program.js";
-import { adviStreams } from "./session.js";
+import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
+import { differs, probeOf, Watch } from "./replay.js";
 
 export interface FitOptions {
   /**
@@ -65,10 +63,23 @@ export interface FitOptions {
   readonly correct?: boolean | undefined;
   /** Draws that the posterior keeps; default 4,000. */
   readonly posteriorDraws?: number | undefined;
+  /**
+   * A fit of the same model and data that was cancelled or ran out of steps, or one that was loaded: goes on bit for bit as if it had not
+   * been ended, with its options. Beside it only maxSteps, posteriorDraws, correct, signal and onProgress are understood. It is a
+   * replay: the time until the end is spent again.
+   */
+  readonly resume?: Resumable | undefined;
   /** Aborting it ends the fit with the best state so far and status "cancelled". */
   readonly signal?: AbortSignal | undefined;
   /** Called at most every 50 ms. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** A posterior that remembers how it was fitted. */
+export interface Resumable {
+  readonly record: FitRecord | undefined;
+  readonly status: Status;
+  readonly trace: Float64Array;
 }
 
 export const fitOptionNames = [
@@ -85,9 +96,14 @@ export const fitOptionNames = [
   "checkDraws",
   "correct",
   "posteriorDraws",
+  "resume",
   "signal",
   "onProgress",
 ] as const;
+
+/** Options that decide no numbers, and those that may be given anew when a fit is resumed. */
+const passing = ["resume", "signal", "onProgress"] as const;
+const renewable = ["maxSteps", "posteriorDraws", "correct", ...passing] as const;
 
 /** Options that not every algorithm understands. */
 const adviOnly = ["family", "rank", "entropy", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
@@ -104,6 +120,9 @@ interface Checked {
   /** As given, without defaults. */
   readonly given: Given;
   readonly posterior: Kept;
+  /** What decides the numbers, as given. */
+  readonly plain: FitRecord["options"];
+  readonly resume: Resumable | undefined;
 }
 
 /** What a posterior keeps, and whether it is corrected. */
@@ -112,9 +131,28 @@ interface Kept {
   readonly correct: boolean;
 }
 
+/** The options of the fit to resume, with those that are given anew. */
+function resumed(label: string, target: Target, options: FitOptions): FitOptions {
+  const { resume } = options;
+  if (resume === undefined) return options;
+  const record = typeof resume === "object" && resume !== null ? resume.record : undefined;
+  if (typeof record !== "object" || record === null)
+    throw typeError(`${label}.resume`, "a fit, or a posterior that was loaded", resume);
+  for (const key of fitOptionNames)
+    if (options[key] !== undefined && !(renewable as readonly string[]).includes(key))
+      throw rangeError(`${label}.${key}`, "nothing beside resume, which has its own", options[key]);
+  const { ended } = record;
+  if (!ended) throw rangeError(`${label}.resume`, "a fit that was cancelled or ran out of steps", resume.status);
+  if (probeOf(target) !== ended.probe)
+    throw new RangeError(`${label}.resume: expected the model and data of the fit to resume, got others`);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...record.options, ...given };
+}
+
 /** All options with their defaults, or the error that says what is wrong with them. */
-export function checkFitOptions(label: string, target: Target, options: FitOptions): Checked {
-  knownOptions(label, options, fitOptionNames);
+export function checkFitOptions(label: string, target: Target, given: FitOptions): Checked {
+  knownOptions(label, given, fitOptionNames);
+  const options = resumed(label, target, given);
   const name = (key: keyof FitOptions): string => `${label}.${key}`;
   const { dimension } = target;
   const algorithm = options.algorithm === undefined ? "auto" : oneOf(name("algorithm"), options.algorithm, algorithms);
@@ -155,9 +193,15 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
   const onProgress: unknown = options.onProgress;
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw typeError(name("onProgress"), "a function", onProgress);
+  const plain: Record<string, PlainOption> = {};
+  for (const key of fitOptionNames)
+    if (options[key] !== undefined && !(passing as readonly string[]).includes(key))
+      plain[key] = key === "init" ? init! : (options[key] as PlainOption);
   return {
     algorithm,
     given: options,
+    plain,
+    resume: options.resume,
     advi: {
       family: family && family !== "lowRank" ? family : dimension <= fullRankLimit ? "fullRank" : "meanField",
       entropy: options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, entropies),
@@ -181,17 +225,22 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
 }
 
 /** A fitted approximation: a posterior with what the fit has to say about itself. */
-export class Fit extends Posterior {
+export class Fit extends Posterior implements Resumable {
+  readonly #made: Pick<FitRecord, "seed" | "options" | "ended">;
+  #record: FitRecord | undefined;
+
   constructor(
     /** What was fitted: for a model, its compiled form. */
     readonly target: Target,
     /** The approximation on the unconstrained scale, and the record of the fit. */
     readonly result: FitResult,
-    seed: number,
+    made: Pick<FitRecord, "seed" | "options" | "ended">,
     { draws, correct }: Kept,
   ) {
-    const q = result.approximation;
+    const components = componentsOf(result);
+    const { maps } = result;
     const point = result.algorithm === "map";
+    const has = components.length > 0;
     super(target, {
       status: result.status,
       message: result.message,
@@ -201,26 +250,26 @@ export class Fit extends Posterior {
       trace: result.trace,
       gradients: result.gradients,
       draws: draws ?? (point ? 1 : undefined),
-      logRatios: q && correct && !point ? (points) => logRatios(target, result, points) : undefined,
-      sample:
-        q &&
-        ((count) => {
-          const points = new Float64Array(count * target.dimension);
-          coreNormals(seed).fill(points, adviStreams.posterior, 0);
-          if (result.components) {
-            // Draw by draw from one component after another.
-            const { components } = result;
-            const n = target.dimension;
-            for (let d = 0; d < count; d++) {
-              const row = points.subarray(d * n, (d + 1) * n);
-              drawsFromNormals(components[d % components.length]!, 1, row, row);
-            }
-            return points;
-          }
-          drawsFromNormals(q, count, points, points);
-          return throughMaps(result.maps, count, points);
-        }),
+      logRatios: has && correct && !point ? (points) => logRatios(target, result, points) : undefined,
+      sample: has ? (count, seed = made.seed) => drawsOf({ components, maps }, count, seed) : undefined,
     });
+    this.#made = made;
+  }
+
+  /** What the fit leaves beside its draws, as plain data: with it the posterior is saved, drawn from anew, and resumed. */
+  get record(): FitRecord {
+    const { algorithm, family, steps, maps } = this.result;
+    this.#record ??= {
+      version,
+      algorithm,
+      family,
+      steps,
+      ...this.#made,
+      components: componentsOf(this.result),
+      maps,
+      values: valuesOf(this.target),
+    };
+    return this.#record;
   }
 
   /** For each of the kept draws the log density of the target minus that of the approximation: what importance weighting corrects by. */
@@ -262,19 +311,41 @@ export async function fit<Data>(
   return fitTarget(checkTarget("fit(model, data, options): model", what), dataOrOptions as FitOptions | undefined);
 }
 
+/** A fit as a run, its options checked at once. */
+function fitRun(target: Target, options: FitOptions): Run<Fit> {
+  checkTarget("target", target);
+  return watchedRun(target, checkFitOptions("options", target, options));
+}
+
+/** A run that ends with a posterior, and with what it takes to resume it. */
+function* watchedRun(target: Target, checked: Checked): Run<Fit> {
+  const { algorithm, advi, given, plain, posterior, resume } = checked;
+  const before = resume?.record?.ended;
+  // With another number of steps a fit may take other steps.
+  const same = resume && plain["maxSteps"] === resume.record?.options["maxSteps"];
+  const watch = new Watch(same ? before : undefined);
+  const result = yield* watch.over(algorithmRun(target, algorithm, advi, given));
+  if (same && (algorithm === "auto" || algorithm === "advi")) {
+    const { trace } = result;
+    if (resume.trace.some((elbo, i) => i < trace.length && !Object.is(elbo, trace[i]))) throw differs();
+  }
+  const { status } = result;
+  const { turns, digest } = watch;
+  const ended: Ended | undefined =
+    status === "cancelled" || status === "maxSteps"
+      ? { turns, digest, probe: before?.probe ?? probeOf(target) }
+      : undefined;
+  return new Fit(target, result, { seed: advi.seed, options: plain, ended }, posterior);
+}
+
 /** Fits a log density. */
 export async function fitTarget(target: Target, options: FitOptions = {}): Promise<Fit> {
-  checkTarget("target", target);
-  const { algorithm, advi, given, posterior } = checkFitOptions("options", target, options);
-  const result = await finishInSlices(algorithmRun(target, algorithm, advi, given), options);
-  return new Fit(target, result, advi.seed, posterior);
+  return await finishInSlices(fitRun(target, options), options);
 }
 
 /** The same without giving up the thread: for scripts, workers and tests. */
 export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
-  checkTarget("target", target);
-  const { algorithm, advi, given, posterior } = checkFitOptions("options", target, options);
-  return new Fit(target, finish(algorithmRun(target, algorithm, advi, given), options), advi.seed, posterior);
+  return finish(fitRun(target, options), options);
 }
 
 /**
@@ -282,14 +353,12 @@ export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
  * Leaving the loop early ends the fit and frees its memory; to keep the best state so far, abort the signal and go on to the end.
  */
 export async function* fitSteps(target: Target, options: FitOptions = {}): AsyncGenerator<Progress, Fit, void> {
-  checkTarget("target", target);
-  const { algorithm, advi, given, posterior } = checkFitOptions("options", target, options);
-  const run = algorithmRun(target, algorithm, advi, given);
+  const run = fitRun(target, options);
   try {
     let began = performance.now();
     let step = run.next();
     for (;;) {
-      if (step.done) return new Fit(target, step.value, advi.seed, posterior);
+      if (step.done) return step.value;
       if (performance.now() - began >= between) {
         yield step.value;
         await turn();
@@ -299,6 +368,6 @@ export async function* fitSteps(target: Target, options: FitOptions = {}): Async
     }
   } finally {
     // Without a result: an error, or nobody is listening any more.
-    run.return(undefined as unknown as FitResult);
+    run.return(undefined as unknown as Fit);
   }
 }
