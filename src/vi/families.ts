@@ -5,6 +5,7 @@
 import { exp, log } from "../linalg/elementary.js";
 import type { DenseGaussian, DiagonalGaussian, Gaussian } from "./gaussian.js";
 
+/** Gaussians with independent coordinates, or with a full covariance. */
 export type FamilyName = "meanField" | "fullRank";
 
 /** Variational parameters in the coordinates of a map. */

@@ -18,6 +18,7 @@ import { logApproximation, logRatios } from "./log-ratios.js";
 import { throughMaps } from "./nested-map.js";
 import { adviStreams } from "./session.js";
 
+/** Options of a fit; all have defaults. One that is unknown, or that the algorithm does not know, is an error that names it. */
 export interface FitOptions {
   /**
    * What fits: "auto" (default) chooses and refuses; the others do what they are called: "advi", "map" (the mode: all draws are it),
