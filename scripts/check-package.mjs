@@ -1,5 +1,6 @@
 // Checks what `npm publish` would send: builds, packs, and has the tarball read by publint (fields and files), by "are the types
-// wrong?" (every entry, as TypeScript resolves it), and the build by size-limit (budgets) and knip (nothing dead).
+// wrong?" (every entry, as TypeScript resolves it), the build by size-limit (budgets) and knip (nothing dead), and the public names by
+// typedoc (documented, and made of public types; links that lead somewhere). `npm run docs` writes its pages to docs/api.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,6 +29,7 @@ try {
   run("attw", tool("attw"), [tarball, "--no-emoji", "--format", "ascii"]);
   run("size-limit", tool("size-limit"), []);
   run("knip", tool("knip"), []);
+  run("typedoc", tool("typedoc"), ["--emit", "none"]);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -10,12 +10,14 @@ export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMat
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
 export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
+export type { DataLike } from "./model/data.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
 export * from "./model/distributions/discrete.js";
 export * from "./model/distributions/multivariate.js";
 export * from "./model/distributions/positive.js";
+export type { Numbers } from "./model/evaluation.js";
 export type { PlateIndex, Value } from "./model/expression.js";
 export {
   abs,
@@ -54,6 +56,7 @@ export {
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
 export { mixture } from "./model/mixture.js";
 export type {
+  Definition,
   DrawnSite,
   Model,
   ModelContext,
@@ -67,6 +70,7 @@ export type {
 // Writing a model
 export { model } from "./model/model.js";
 export { type SampleGradient, sampleWithGradient } from "./model/sample-gradient.js";
+export type { SampleOptions as SamplerOptions } from "./model/sampler.js";
 export type { Support } from "./model/support.js";
 export {
   affine,
@@ -116,6 +120,7 @@ export {
   type ObjectiveFunction,
   type SmoothObjective,
 } from "./optim/minimize.js";
+export type { Progress, Status } from "./optim/run.js";
 export {
   clipGlobalNorm,
   constantSchedule,
@@ -142,6 +147,7 @@ export {
   posteriorPredictive,
   priorPredictive,
 } from "./posterior/predictive.js";
+export type { RankTests } from "./posterior/rank-tests.js";
 export { importanceResample, type ResampleOptions } from "./posterior/resample.js";
 export {
   priorSensitivity,
@@ -149,11 +155,12 @@ export {
   type SensitivityOptions,
   type SensitivityRow,
 } from "./posterior/sensitivity.js";
-export { Posterior, Summary } from "./posterior.js";
+export type { Row as SummaryRow } from "./posterior/table.js";
+export { type DrawAccess, Posterior, Summary, type SummaryOptions } from "./posterior.js";
 // Targets
 export type { Site, Target } from "./target.js";
 // Fitting
-export type { Algorithm } from "./vi/algorithms.js";
+export type { Algorithm, FitResult } from "./vi/algorithms.js";
 export {
   type CalibratedDraws,
   Calibration,
@@ -169,5 +176,7 @@ export {
   type GradientCheck,
   type GradientProblem,
 } from "./vi/check-gradient.js";
+export type { FamilyName } from "./vi/families.js";
 export type { FitOptions } from "./vi/fit.js";
 export { Fit, fit } from "./vi/fit.js";
+export type { DenseGaussian, DiagonalGaussian, Gaussian, LowRankGaussian } from "./vi/gaussian.js";

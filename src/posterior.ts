@@ -54,6 +54,7 @@ export interface Snapshot {
   readonly logRatios: Float64Array | undefined;
 }
 
+/** What a summary shows. */
 export interface SummaryOptions {
   /** Only these sites. */
   readonly sites?: readonly string[];
@@ -149,13 +150,17 @@ function quantiles(column: Float64Array, weights: Float64Array | undefined): (p:
   };
 }
 
+/** What a fit, here or in a worker, a loaded file or a calibration answers with: a verdict, draws on the scale of the model, their summary. */
 export class Posterior {
+  /** How the fit ended. Only "converged" is to be believed. */
   readonly status: Status;
   /** What happened, in a sentence or two. */
   readonly message: string;
   /** Estimated from fresh draws after the fit. */
   readonly elbo: number;
+  /** Monte Carlo standard error of the ELBO. */
   readonly elboStandardError: number;
+  /** Shape of the tail of the importance ratios; above its threshold the approximation is not to be trusted. NaN when not computed. */
   readonly khat: number;
   readonly #parts: PosteriorParts;
   readonly #target: Target;

@@ -176,6 +176,7 @@ export class CompiledModel implements Target {
     });
   }
 
+  /** Whether the model's memory has been given back. */
   get disposed(): boolean {
     return this.#disposed;
   }

@@ -6,7 +6,9 @@
 import { exp, log, logMeanExp } from "../linalg/elementary.js";
 import { type Psis, psis } from "./psis.js";
 
+/** An estimate by Monte Carlo, in nats for a log evidence. */
 export interface Estimate {
+  /** Infinite where it cannot be estimated. */
   readonly value: number;
   /** Monte Carlo standard error. */
   readonly error: number;
@@ -58,7 +60,9 @@ export function importanceWeightedBound(logRatios: Float64Array, size: number): 
   return estimateElbo(bounds);
 }
 
+/** What importance ratios say about the log evidence log p(x), in nats: bounds from below and above, and an estimate. */
 export interface EvidenceBounds {
+  /** The mean of the log ratios. */
   readonly elbo: Estimate;
   /** Rényi's bound of order 1/2: tighter than the ELBO. */
   readonly renyi: Estimate;
@@ -68,6 +72,7 @@ export interface EvidenceBounds {
   readonly evidence: Estimate;
   /** CUBO of order 2, above the log evidence in expectation of its argument. */
   readonly cubo: Estimate;
+  /** Shape of the ratios' tail, as in `psis`. */
   readonly khat: number;
   /** Whether the tail allows the square of the ratios, hence CUBO and its error, to be estimated: 2 k-hat within the threshold. */
   readonly cuboReliable: boolean;

@@ -10,6 +10,7 @@ import { khatThreshold, psis } from "./psis.js";
 export interface LogLikelihoodMatrix {
   /** What was observed, for messages. */
   readonly site: string;
+  /** Number of draws. */
   readonly draws: number;
   /** [draw × observation] */
   readonly values: Float64Array;
@@ -48,7 +49,9 @@ export class Loo {
   /** What can be believed, in a sentence or two. */
   readonly message: string;
 
+  /** Name of the observed site. */
   readonly site: string;
+  /** Draws that it is estimated from. */
   readonly draws: number;
   /** Log predictive density of each observation given the others. */
   readonly pointwise: Float64Array;

@@ -6,6 +6,7 @@ import { rangeError, typeError } from "../errors.js";
 import { exp, log } from "../linalg/elementary.js";
 import { fitPareto, leastTail, paretoQuantile } from "./pareto.js";
 
+/** Smoothed importance weights, and how far they can be believed. */
 export interface Psis {
   /** Smoothed weights, summing to one. */
   readonly weights: Float64Array;
@@ -128,7 +129,9 @@ export function tailShape(values: Float64Array): number {
   return fitPareto(exceedances)?.k ?? Infinity;
 }
 
+/** A mean under the target, from weighted draws of the proposal. */
 export interface WeightedEstimate {
+  /** The sum of weights x f. */
   readonly value: number;
   /** Monte Carlo standard error. */
   readonly error: number;

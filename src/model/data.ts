@@ -11,7 +11,10 @@ export type DataLike =
   | ArrayLike<bigint>
   | ArrayLike<boolean>
   | readonly (ArrayLike<number> | readonly ArrayLike<number>[])[]
-  | { toArray(): unknown };
+  | {
+      /** All values, as an Arrow vector gives them. */
+      toArray(): unknown;
+    };
 
 export interface Table {
   readonly values: Float64Array;

@@ -34,33 +34,43 @@ export class Expression {
     return this.node.shape;
   }
 
+  /** This plus x. */
   add(x: Value): Expression {
     return new Expression(g.add(this.node, nodeOf(x, "add")));
   }
+  /** This minus x. */
   sub(x: Value): Expression {
     return new Expression(g.sub(this.node, nodeOf(x, "sub")));
   }
+  /** This times x, element by element. */
   mul(x: Value): Expression {
     return new Expression(g.mul(this.node, nodeOf(x, "mul")));
   }
+  /** This divided by x. */
   div(x: Value): Expression {
     return new Expression(g.div(this.node, nodeOf(x, "div")));
   }
+  /** This to the power x; this ≥ 0. */
   pow(x: Value): Expression {
     return pow(this, x);
   }
+  /** Minus this. */
   neg(): Expression {
     return new Expression(g.neg(this.node));
   }
+  /** e to the power of this. */
   exp(): Expression {
     return exp(this);
   }
+  /** Natural logarithm. */
   log(): Expression {
     return log(this);
   }
+  /** Square root. */
   sqrt(): Expression {
     return sqrt(this);
   }
+  /** This times itself. */
   square(): Expression {
     return square(this);
   }
@@ -144,23 +154,39 @@ const binary =
   (x: Value, y: Value): Expression =>
     new Expression(f(nodeOf(x, name), nodeOf(y, name)));
 
+/** x + y, element by element; a scalar stands for all elements. */
 export const add = binary("add", g.add);
+/** x − y. */
 export const sub = binary("sub", g.sub);
+/** x · y, element by element. */
 export const mul = binary("mul", g.mul);
+/** x / y. */
 export const div = binary("div", g.div);
 /** x to the power y, x ≥ 0. */
 export const pow = binary("pow", g.pow);
+/** −x. */
 export const neg = unary("neg", g.neg);
+/** |x|. */
 export const abs = unary("abs", g.abs);
+/** x². */
 export const square = unary("square", g.square);
+/** √x, x ≥ 0. */
 export const sqrt = unary("sqrt", g.sqrt);
+/** eˣ. */
 export const exp = unary("exp", g.exp);
+/** Natural logarithm, x > 0. */
 export const log = unary("log", g.log);
+/** log(1 + x), exact for small x too. */
 export const log1p = unary("log1p", g.log1p);
+/** eˣ − 1, exact for small x too. */
 export const expm1 = unary("expm1", g.expm1);
+/** Sine, of radians. */
 export const sin = unary("sin", g.sin);
+/** Cosine, of radians. */
 export const cos = unary("cos", g.cos);
+/** Hyperbolic tangent. */
 export const tanh = unary("tanh", g.tanh);
+/** The error function. */
 export const erf = unary("erf", g.erf);
 /** 1 / (1 + exp(−x)). */
 export const sigmoid = unary("sigmoid", g.sigmoid);
@@ -170,9 +196,13 @@ export const softplus = unary("softplus", g.softplus);
 export const logSigmoid = unary("logSigmoid", g.logSigmoid);
 /** Standard normal cumulative distribution function. */
 export const ndtr = unary("ndtr", g.ndtr);
+/** log |Γ(x)|. */
 export const lgamma = unary("lgamma", g.lgamma);
+/** The smaller of x and y, element by element. */
 export const min = binary("min", g.min);
+/** The larger of x and y, element by element. */
 export const max = binary("max", g.max);
+/** log(eˣ + eʸ) without overflow. */
 export const logAddExp = binary("logAddExp", g.logAddExp);
 
 /** Sum over the elements of a vector or matrix. */

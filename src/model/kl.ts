@@ -16,6 +16,7 @@ const INF = Number.POSITIVE_INFINITY;
 
 /** A divergence, and how it was found. */
 export interface KLEstimate {
+  /** In nats; Infinity where the second does not cover the support of the first. */
   readonly value: number;
   /** 0 where exact. */
   readonly standardError: number;
@@ -23,9 +24,11 @@ export interface KLEstimate {
   readonly exact: boolean;
 }
 
+/** How a divergence without a closed form is estimated. */
 export interface KLOptions {
   /** Draws of the Monte Carlo mean, where one is needed; 10,000 by default. */
   readonly draws?: number;
+  /** An integer from 0 on; default 0. */
   readonly seed?: number;
 }
 

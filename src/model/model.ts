@@ -36,9 +36,11 @@ export class PlateHandle {
     readonly plate: Plate,
   ) {}
 
+  /** The name that `plate` was given. */
   get name(): string {
     return this.plate.name;
   }
+  /** Number of rows. */
   get size(): number {
     return this.plate.size;
   }
@@ -91,7 +93,8 @@ export interface ModelContext {
   factor(name: string, value: Value): void;
 }
 
-type Definition<Data> = (context: ModelContext, data: Data) => void;
+/** What a user writes: declares latents and observations through the context. It runs once per compilation. */
+export type Definition<Data> = (context: ModelContext, data: Data) => void;
 
 /** A model definition with its data type. */
 export interface Model<Data> {

@@ -6,6 +6,7 @@ import { core } from "../core/load.js";
 import { f64, i32, Scope } from "../core/memory.js";
 import { integer, knownOptions } from "../errors.js";
 
+/** Which random numbers a sample is made of. */
 export interface SampleOptions {
   /** An integer from 0 on: the same seed gives the same numbers. Without one, every call continues one sequence. */
   readonly seed?: number;

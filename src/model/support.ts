@@ -37,12 +37,19 @@ export interface Support {
 
 const INF = Number.POSITIVE_INFINITY;
 
+/** Any number. */
 export const real: Support = { kind: "real", low: -INF, high: INF, expected: "a finite number" };
+/** Positive numbers, as the exponential of the real line. */
 export const positive: Support = { kind: "interval", low: 0, high: INF, expected: "a positive number" };
+/** Numbers from 0 on. */
 export const nonNegative: Support = { kind: "interval", low: 0, high: INF, expected: "a number of at least 0" };
+/** Numbers between 0 and 1. */
 export const unitInterval: Support = { kind: "interval", low: 0, high: 1, expected: "a number in [0, 1]" };
+/** Vectors of non-negative numbers that add up to 1, by stick-breaking. */
 export const simplex: Support = { kind: "simplex", low: 0, high: 1, expected: "non-negative numbers that add up to 1" };
+/** Vectors of increasing numbers. */
 export const ordered: Support = { kind: "ordered", low: -INF, high: INF, expected: "numbers in increasing order" };
+/** Vectors of increasing positive numbers. */
 export const positiveOrdered: Support = {
   kind: "positiveOrdered",
   low: 0,

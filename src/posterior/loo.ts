@@ -18,6 +18,7 @@ import {
 } from "./log-likelihood.js";
 import { type RankTests, rankTests } from "./rank-tests.js";
 
+/** Which observations and draws, and what to do where weights fail. */
 export interface LooOptions {
   /** The observed site; not needed where the model has only one. */
   readonly site?: string | undefined;
@@ -114,6 +115,7 @@ function prepare(what: string, label: string, fit: FittedDraws, options: LogLike
   }
 }
 
+/** Which observations and draws. */
 export interface LooPitOptions {
   /** The observed site; not needed where the model has only one. */
   readonly site?: string | undefined;
@@ -125,6 +127,7 @@ export interface LooPitOptions {
 
 /** Where each observation lies in what the others predict for it. */
 export interface LooPit {
+  /** Name of the observed site. */
   readonly site: string;
   /** P(replicated ≤ observed | the other observations), one per observation: uniform when predictions are calibrated. */
   readonly values: Float64Array;

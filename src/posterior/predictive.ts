@@ -246,6 +246,7 @@ export function posteriorPredictive(fit: FittedDraws, options: PosteriorPredicti
   return new Predictive(draws, sites, values);
 }
 
+/** How many draws, of which sites. */
 export interface PriorPredictiveOptions {
   /** Default 1,000. */
   readonly draws?: number | undefined;

@@ -7,6 +7,7 @@ import { normalQuantile } from "../linalg/elementary.js";
 import { ndtr, sin } from "../model/distributions/scalar.js";
 import { apply, scalarInput } from "../model/eager.js";
 
+/** Tests of whether ranks, or places between 0 and 1, are uniform. */
 export interface RankTests {
   /** p-value of a χ² test of uniformity. */
   readonly uniformity: number;

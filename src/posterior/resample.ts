@@ -5,6 +5,7 @@ import { resampleWithoutReplacement, resampleWithReplacement } from "../diagnost
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
 import { fillSamples } from "../model/sampler.js";
 
+/** How draws are chosen by their weights. */
 export interface ResampleOptions {
   /** An integer from 0 on; default 0. */
   readonly seed?: number | undefined;

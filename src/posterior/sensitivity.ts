@@ -13,6 +13,7 @@ import { constrained, elementNames } from "../target.js";
 import { type FittedDraws, tracedFor } from "./log-likelihood.js";
 import { shorten } from "./table.js";
 
+/** Of which quantities to which priors. */
 export interface SensitivityOptions {
   /** Latent and deterministic sites to report; all by default. */
   readonly sites?: readonly string[] | undefined;
@@ -25,7 +26,9 @@ export interface SensitivityOptions {
 /** The sensitivities of one quantity: the cumulative Jensen–Shannon distance per doubling of the power. */
 export interface SensitivityRow {
   readonly name: string;
+  /** To the power of the priors. */
   readonly prior: number;
+  /** To the power of the likelihood. */
   readonly likelihood: number;
   /** "none": the prior hardly matters. "prior": it does, and the data hardly do. "conflict": both do; they may disagree. */
   readonly verdict: "none" | "prior" | "conflict";

@@ -28,6 +28,7 @@ export const algorithms = [
   "dadvi",
   "bam",
 ] as const;
+/** What can fit; `FitOptions.algorithm` says what each does. */
 export type Algorithm = (typeof algorithms)[number];
 
 /** What a fit by any algorithm leaves. */

@@ -20,6 +20,7 @@ export interface CalibratedDraws {
   draws(name: string): Float64Array;
 }
 
+/** How many simulations, of which quantities, and how they are fitted. */
 export interface CalibrationOptions {
   /** Default 200. */
   readonly simulations?: number | undefined;
@@ -56,7 +57,7 @@ export class Calibration {
   constructor(
     /** Names of the quantities. */
     readonly names: readonly string[],
-    /** [simulation × quantity]: how many draws of the fit are below the value that the data were simulated with. */
+    /** By [simulation × quantity], how many draws of the fit are below the value that the data were simulated with. */
     readonly ranks: Float64Array,
     /** Draws of each fit: ranks lie in 0…draws. */
     readonly draws: number,

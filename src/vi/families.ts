@@ -5,8 +5,8 @@
 import { exp, log } from "../linalg/elementary.js";
 import type { DenseGaussian, DiagonalGaussian, Gaussian } from "./gaussian.js";
 
-export const familyNames = ["meanField", "fullRank"] as const;
-export type FamilyName = (typeof familyNames)[number];
+/** Gaussians with independent coordinates, or with a full covariance. */
+export type FamilyName = "meanField" | "fullRank";
 
 /** Families by name, those that other algorithms fit included: a diagonal with a few columns added is the low-rank one. */
 export const fitFamilies = ["meanField", "fullRank", "lowRank"] as const;

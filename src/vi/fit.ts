@@ -24,6 +24,7 @@ import { logApproximation, logRatios } from "./log-ratios.js";
 import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
 import { differs, probeOf, Watch } from "./replay.js";
 
+/** Options of a fit; all have defaults. One that is unknown, or that the algorithm does not know, is an error that names it. */
 export interface FitOptions {
   /**
    * What fits: "auto" (default) chooses and refuses; the others do what they are called: "advi", "map" (the mode: all draws are it),

@@ -34,6 +34,7 @@ export interface LowRankGaussian {
   readonly factor: Float64Array;
 }
 
+/** A Gaussian on the unconstrained scale, as its family keeps it. */
 export type Gaussian = DiagonalGaussian | DenseGaussian | LowRankGaussian;
 
 /** log det A: half the log determinant of the covariance. */

@@ -9,13 +9,21 @@ import { buffersOf, type Fitted, isReply, protocol, type RemoteOptions, type Req
 
 /** What `connect` needs of a worker; a Web Worker, a thread of Node and a MessagePort have it. */
 export interface WorkerLike {
+  /** Sends a message; `transfer` is handed over. */
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  /** Hears messages, as in a browser. */
   addEventListener?(type: string, listener: (event: object) => void): void;
+  /** Hears messages, as in Node. */
   on?(type: string, listener: (data: unknown) => void): unknown;
+  /** Ends a worker. */
   terminate?(): unknown;
+  /** Closes a port. */
   close?(): void;
+  /** Lets messages of a port come. */
   start?(): void;
+  /** Keeps Node alive. */
   ref?(): void;
+  /** Lets Node end. */
   unref?(): void;
 }
 

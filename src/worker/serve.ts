@@ -12,9 +12,13 @@ export type Served = Readonly<Record<string, Model<never> | Target>>;
 
 /** A place that messages come to: a Web Worker's global scope, `parentPort` of a thread, or a MessagePort. */
 export interface ServerPort {
+  /** Sends a message; `transfer` is handed over. */
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  /** Hears messages, as in a browser. */
   addEventListener?(type: "message", listener: (event: object) => void): void;
+  /** Hears messages, as in Node. */
   on?(type: "message", listener: (data: unknown) => void): unknown;
+  /** Lets messages of a port come. */
   start?(): void;
 }
 
