@@ -175,8 +175,10 @@ export {
   checkGradient,
   type GradientCheck,
   type GradientProblem,
+  type MeanField,
 } from "./vi/check-gradient.js";
 export type { FamilyName } from "./vi/families.js";
-export type { FitOptions } from "./vi/fit.js";
+export type { FitOptions, Resumable } from "./vi/fit.js";
 export { Fit, fit } from "./vi/fit.js";
 export type { DenseGaussian, DiagonalGaussian, Gaussian, LowRankGaussian } from "./vi/gaussian.js";
+export type { FitRecord } from "./vi/record.js";

@@ -2,9 +2,11 @@
 // tail that is always between a half and all but a quarter of the run, without keeping the iterates. And Domke's (2020)
 // proximal step for the entropy term of a scale, which keeps scales positive whatever the noise of the rest.
 
+/** A running average of iterates, all of one length. */
 export interface Average {
   /** The average so far; the invariant is that it is a convex combination of the iterates. */
   readonly value: Float64Array;
+  /** Takes the next iterate, which is copied. */
   push(iterate: Float64Array): void;
 }
 

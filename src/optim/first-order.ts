@@ -7,6 +7,7 @@ import { finiteNumber, positiveNumber } from "../errors.js";
 import { allFinite, dot } from "../linalg/vector.js";
 import { clipGlobalNorm, constantSchedule, type Schedule } from "./schedules.js";
 
+/** Everything a first-order optimiser remembers; arrays have the length of the position. */
 export interface FirstOrderState {
   readonly position: Float64Array;
   /** Steps taken. */
@@ -22,13 +23,16 @@ export interface FirstOrderState {
   sum: number;
 }
 
+/** A first-order optimiser: minimises from gradients alone, noisy ones too. */
 export interface FirstOrder {
   readonly name: string;
+  /** A state before the first step, at a copy of `start`. */
   init(start: Float64Array): FirstOrderState;
   /** Moves `state.position`; false if the gradient was skipped. `gradient` may be overwritten. */
   step(state: FirstOrderState, gradient: Float64Array): boolean;
 }
 
+/** Options that all first-order optimisers have. */
 export interface CommonOptions {
   /** Multiplies the rate; default constant. */
   readonly schedule?: Schedule | undefined;
@@ -88,6 +92,7 @@ function weight(label: string, value: number): number {
   return value;
 }
 
+/** Options of `sgd`. */
 export interface SgdOptions extends CommonOptions {
   readonly rate: number;
   /** Default 0.9. */
@@ -116,6 +121,7 @@ export function sgd(options: SgdOptions): FirstOrder {
   );
 }
 
+/** Options of `rmsProp`. */
 export interface RmsPropOptions extends CommonOptions {
   readonly rate: number;
   /** Weight of the past in the mean square; default 0.9. */
@@ -142,6 +148,7 @@ export function rmsProp(options: RmsPropOptions): FirstOrder {
   );
 }
 
+/** Options of `adamW`. */
 export interface AdamWOptions extends CommonOptions {
   readonly rate: number;
   /** Default 0.9. */
@@ -153,6 +160,7 @@ export interface AdamWOptions extends CommonOptions {
   readonly weightDecay?: number | undefined;
 }
 
+/** Adam with decoupled decay (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
 export function adamW(options: AdamWOptions): FirstOrder {
   const rate = rateOf("adamW", options.rate);
   const beta1 = weight("adamW.beta1", options.beta1 ?? 0.9);
@@ -184,6 +192,7 @@ export function adamW(options: AdamWOptions): FirstOrder {
   );
 }
 
+/** Options of `decayedAdagrad`. */
 export interface DecayedAdagradOptions extends CommonOptions {
   /** Default 0.1. */
   readonly rate?: number | undefined;
@@ -214,6 +223,7 @@ export function decayedAdagrad(options: DecayedAdagradOptions = {}): FirstOrder 
   );
 }
 
+/** Options of `dog` and `dowg`. */
 export interface DistanceOptions extends CommonOptions {
   /** The first step's length relative to 1 + |start|; default 1e-6 for DoG and 1e-4 for DoWG. */
   readonly first?: number | undefined;

@@ -23,6 +23,7 @@ export interface SmoothObjective {
 export const averages = ["none", "polynomial", "tail"] as const;
 export type AverageName = (typeof averages)[number];
 
+/** Options of `minimize`. */
 export interface MinimizeOptions extends Control {
   /** "lbfgs" (default), "newtonCg", or a first-order optimiser such as `dowg()` or `adamW({ rate: 0.01 })`. */
   readonly method?: "lbfgs" | "newtonCg" | FirstOrder | undefined;
@@ -34,6 +35,7 @@ export interface MinimizeOptions extends Control {
   readonly average?: AverageName | undefined;
 }
 
+/** Where `minimize` ended. */
 export interface Minimum {
   readonly status: "converged" | "maxSteps" | "diverged" | "cancelled";
   /** How it ended, and what was skipped, in a sentence or two. */

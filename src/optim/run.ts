@@ -19,8 +19,8 @@ export interface Progress {
 export type Run<R> = Generator<Progress, R, boolean | undefined>;
 
 /** How a run ended. "rejected": it ended, and its answer must not be believed. */
-export const statuses = ["converged", "maxSteps", "diverged", "cancelled", "rejected"] as const;
-export type Status = (typeof statuses)[number];
+export type Status = "converged" | "maxSteps" | "diverged" | "cancelled" | "rejected";
+export const statuses: readonly Status[] = ["converged", "maxSteps", "diverged", "cancelled", "rejected"];
 
 export interface Control {
   /** When aborted, the algorithm stops after the current step and returns its best state with status "cancelled". */

@@ -5,8 +5,10 @@ import { integer, positiveNumber } from "../errors.js";
 import { exp, log } from "../linalg/elementary.js";
 import { norm } from "../linalg/vector.js";
 
+/** What multiplies an optimiser's rate at step 0, 1, 2, … */
 export type Schedule = (step: number) => number;
 
+/** 1 at every step. */
 export const constantSchedule: Schedule = () => 1;
 
 /** From 1 to `end` in a straight line over `steps`, then `end`. */

@@ -23,6 +23,7 @@ export interface GradientProblem {
   readonly names?: readonly string[] | undefined;
 }
 
+/** Options of `checkEstimator`. */
 export interface CheckEstimatorOptions {
   /** An integer; the same seed gives the same bits. Default 0. */
   readonly seed?: number | undefined;
@@ -34,6 +35,7 @@ export interface CheckEstimatorOptions {
   readonly falseAlarm?: number | undefined;
 }
 
+/** Options of `checkGradient`. */
 export interface CheckGradientOptions extends CheckEstimatorOptions {
   /** How the gradient of the entropy is estimated; default "closedForm". */
   readonly entropy?: Entropy | undefined;
@@ -46,6 +48,7 @@ export interface MeanField {
   readonly scale: ArrayLike<number>;
 }
 
+/** What a check of a gradient found. */
 export interface GradientCheck {
   readonly ok: boolean;
   readonly message: string;
