@@ -2,7 +2,7 @@
 // npm's contestants are packages of bench/peers/package.json, which nobody who uses the library ever installs.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tableOf, type Workload } from "../data.js";
@@ -151,6 +151,46 @@ const library = (
   command: (workload, folder) => node(`npm/${module}.ts`, variant, workload, folder),
 });
 
+const environment = here(".venv");
+const interpreter = join(environment, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+let pythonInstallation: { readonly failed: string | undefined } | undefined;
+
+/** Installs python/requirements.txt into an environment of its own, once; the reason where that fails. */
+function pythonInstalled(): string | undefined {
+  if (pythonInstallation) return pythonInstallation.failed;
+  const failed = (why: string): string => {
+    pythonInstallation = { failed: why };
+    return why;
+  };
+  if (!ask("python3", "--version")) return failed("python3 is not on the PATH");
+  try {
+    if (!existsSync(interpreter)) execFileSync("python3", ["-m", "venv", environment], { stdio: "pipe" });
+    const options = ["--quiet", "--disable-pip-version-check", "--requirement", here("python/requirements.txt")];
+    execFileSync(interpreter, ["-m", "pip", "install", ...options], { stdio: "pipe", timeout: 600_000 });
+  } catch (error) {
+    const said = (error as { stderr?: Buffer }).stderr?.toString().trim().split("\n").at(-1);
+    return failed(
+      `pip could not install NumPyro and stanli in bench/peers/.venv (${said || String(error).split("\n")[0]})`,
+    );
+  }
+  pythonInstallation = { failed: undefined };
+  return undefined;
+}
+
+const python = (key: string, name: string, script: string, apart: number): Contestant => ({
+  key,
+  name,
+  kind: "Python",
+  precision: "f64",
+  apart,
+  prepare: pythonInstalled,
+  command: (workload, folder) => ({
+    program: interpreter,
+    args: [here(`python/${script}.py`), ...facts(workload, folder)],
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+  }),
+});
+
 export const contestants: readonly Contestant[] = [
   cNative,
   cWasm,
@@ -163,6 +203,8 @@ export const contestants: readonly Contestant[] = [
   library("jax-f32", "jax-js, jit", "jax-js", "f32", "f32", 1e-3),
   // Its exp and log are of float32 accuracy also where the numbers are of float64.
   library("jax-f64", "jax-js, jit", "jax-js", "f64", "f64", 1e-5),
+  python("numpyro", "NumPyro", "numpyro_peer", 1e-9),
+  python("stanli", "stanli, NumPy loop", "stanli_peer", 1e-9),
 ];
 
 /** Ours, on a build of the core: what all are held against. */

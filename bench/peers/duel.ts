@@ -79,8 +79,9 @@ export interface Outcome {
   readonly note?: string;
 }
 
-/** Finds the steps of a block, which is its warm-up too. */
+/** Finds the steps of a block, which is its warm-up too. The first step is not counted: some compile in it. */
 async function lane(peer: Peer, { seconds, processor }: Effort): Promise<Lane> {
+  await peer.block(1);
   let steps = 1;
   for (let warm = 0; ; ) {
     const taken = (await peer.block(steps)).seconds;
