@@ -4,6 +4,8 @@
 
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
+import type { FirstOrder } from "../optim/first-order.js";
+import { checkOptimizer } from "../optim/minimize.js";
 import { finish, finishInSlices, type Progress } from "../optim/run.js";
 import { Posterior, posteriorDraws } from "../posterior.js";
 import { checkTarget, type Target } from "../target.js";
@@ -38,8 +40,13 @@ export interface FitOptions {
   readonly family?: FitFamily | undefined;
   /** Columns of the low-rank family; default 8, never more than the dimension. */
   readonly rank?: number | undefined;
-  /** Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. */
-  readonly entropy?: Entropy | undefined;
+  /**
+   * Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. "proximal", for
+   * optimisers with one rate for all (`sgd`, `dog`, `dowg`): a proximal step on the scales, which keeps them positive.
+   */
+  readonly entropy?: Entropy | "proximal" | undefined;
+  /** A first-order optimiser in place of natural gradients and Adam, such as `dowg()`; for "advi", in any family. */
+  readonly optimizer?: FirstOrder | undefined;
   /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
   readonly draws?: number | undefined;
   /** Steps after which the fit ends unconverged; default 10,000. */
@@ -72,6 +79,7 @@ export const fitOptionNames = [
   "family",
   "rank",
   "entropy",
+  "optimizer",
   "draws",
   "maxSteps",
   "seed",
@@ -86,7 +94,7 @@ export const fitOptionNames = [
 ] as const;
 
 /** Options that not every algorithm understands. */
-const adviOnly = ["family", "rank", "entropy", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
+const adviOnly = ["family", "rank", "entropy", "optimizer", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
 
 /** Milliseconds of work between two reports of `fitSteps`. */
 const between = 8;
@@ -128,6 +136,21 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
     integer(name("rank"), options.rank, 1);
     if (family !== "lowRank") throw rangeError(name("rank"), 'nothing unless family is "lowRank"', options.rank);
   }
+  const optimizer = options.optimizer === undefined ? undefined : checkOptimizer(name("optimizer"), options.optimizer);
+  const entropy =
+    options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, [...entropies, "proximal"]);
+  if (entropy === "proximal" && (!optimizer?.rate || family === "lowRank"))
+    throw rangeError(
+      name("entropy"),
+      `${entropies.map((e) => `"${e}"`).join(" or ")} without an optimizer that has one rate (sgd, dog, dowg), and for low rank`,
+      entropy,
+    );
+  if (options.stepSize !== undefined && (optimizer || family === "lowRank"))
+    throw rangeError(
+      name("stepSize"),
+      "nothing with an optimizer, whose rate is its own, and for low rank",
+      options.stepSize,
+    );
   const draws = integer(name("draws"), options.draws ?? 16, 1, 1024);
   if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
   const warmUp: unknown = options.warmUp ?? true;
@@ -156,7 +179,7 @@ export function checkFitOptions(label: string, target: Target, options: FitOptio
     given: options,
     advi: {
       family: family && family !== "lowRank" ? family : dimension <= fullRankLimit ? "fullRank" : "meanField",
-      entropy: options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, entropies),
+      entropy: entropy === "proximal" ? "auto" : entropy,
       draws,
       maxSteps: integer(name("maxSteps"), options.maxSteps ?? 10_000, 1),
       seed: integer(name("seed"), options.seed ?? 0, 0),
