@@ -181,4 +181,4 @@ export type { FamilyName } from "./vi/families.js";
 export type { FitOptions, Resumable } from "./vi/fit.js";
 export { Fit, fit } from "./vi/fit.js";
 export type { DenseGaussian, DiagonalGaussian, Gaussian, LowRankGaussian } from "./vi/gaussian.js";
-export type { FitRecord } from "./vi/record.js";
+export type { Ended, FitRecord, PlainOption } from "./vi/record.js";

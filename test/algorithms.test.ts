@@ -9,6 +9,7 @@ import { eightSchools, randomGaussian } from "./support/targets.js";
 const others: readonly FitOptions[] = [
   ...algorithms.filter((a) => a !== "map").map((algorithm) => ({ algorithm })),
   { algorithm: "bam", family: "lowRank" },
+  { algorithm: "advi", family: "lowRank" },
 ];
 const nameOf = ({ algorithm, family }: FitOptions): string => (family ? `${algorithm} (${family})` : algorithm!);
 

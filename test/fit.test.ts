@@ -350,7 +350,7 @@ test("as an async iterator a fit reports its progress, ends with the same answer
 describe("misuse is told in one voice", () => {
   const wrong: [object, RegExp][] = [
     [{ familly: "meanField" }, /options\.familly: unknown option/],
-    [{ family: "diagonal" }, /options\.family: expected "meanField" \| "fullRank", got "diagonal"/],
+    [{ family: "diagonal" }, /options\.family: expected "meanField" \| "fullRank" \| "lowRank", got "diagonal"/],
     [{ entropy: 3 }, /options\.entropy: expected .* got 3/],
     [{ draws: 3 }, /options\.draws: expected 1 or an even number, got 3/],
     [{ draws: 0 }, /options\.draws: expected an integer in 1\.\.1024, got 0/],

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { fit, halfCauchy, model, normal } from "../src/index.js";
+import { dog, dowg } from "../src/optim/first-order.js";
 import type { Target } from "../src/target.js";
 import { algorithms } from "../src/vi/algorithms.js";
 import { type Fit, type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
@@ -42,6 +43,17 @@ const cases: readonly (readonly [string, Target, FitOptions])[] = [
   ["Adam from a start", eightSchools, { algorithm: "advi", family: "meanField", init: new Float64Array(10).fill(-0) }],
   ["many dimensions", many, { seed: 2, checkDraws: 64 }],
 ];
+
+test("with an optimiser, which has to be given again", () => {
+  const options = { algorithm: "advi", family: "meanField", seed: 2, posteriorDraws: 50 } as const;
+  const wanted = words(fitTargetSync(eightSchools, { ...options, optimizer: dowg() }));
+  const ended = fitTargetSync(eightSchools, { ...options, optimizer: dowg(), signal: abortedAt(5) });
+  expect(words(fitTargetSync(eightSchools, { resume: ended, optimizer: dowg() }))).toEqual(wanted);
+  expect(() => fitTargetSync(eightSchools, { resume: ended })).toThrow(
+    "options.optimizer: expected the optimiser of the fit to resume, dowg, got undefined",
+  );
+  expect(() => fitTargetSync(eightSchools, { resume: ended, optimizer: dog() })).toThrow('got "dog"');
+});
 
 describe("a fit that was ended goes on as if it had not been", () => {
   for (const [name, target, given] of cases)

@@ -30,6 +30,8 @@ export interface FirstOrder {
   init(start: Float64Array): FirstOrderState;
   /** Moves `state.position`; false if the gradient was skipped. `gradient` may be overwritten. */
   step(state: FirstOrderState, gradient: Float64Array): boolean;
+  /** The rate of the last step, for methods whose coordinates share one: what a proximal step needs. */
+  rate?(state: FirstOrderState): number;
 }
 
 /** Options that all first-order optimisers have. */
@@ -49,11 +51,13 @@ function method(
   moments: 0 | 1 | 2,
   start: (state: FirstOrderState) => void,
   update: (state: FirstOrderState, gradient: Float64Array, factor: number) => void,
+  rate?: (state: FirstOrderState, factor: number) => number,
 ): FirstOrder {
   const { schedule = constantSchedule, clip } = options;
   if (clip !== undefined) positiveNumber(`${name}.clip`, clip);
   return {
     name,
+    ...(rate && { rate: (state) => rate(state, schedule(Math.max(0, state.steps - 1))) }),
     init(position) {
       const n = position.length;
       const state: FirstOrderState = {
@@ -118,6 +122,8 @@ export function sgd(options: SgdOptions): FirstOrder {
         position[i] = position[i]! + (nesterov ? mu * v[i]! - move : v[i]!);
       }
     },
+    // With momentum a gradient moves the position by this much in the end.
+    (_, factor) => (rate * factor) / (1 - mu),
   );
 }
 
@@ -256,6 +262,7 @@ export function dog(options: DistanceOptions = {}): FirstOrder {
       const rate = (factor * state.distance) / Math.sqrt(state.sum);
       for (let i = 0; i < g.length; i++) state.position[i] = state.position[i]! - rate * g[i]!;
     },
+    (state, factor) => (state.sum > 0 ? (factor * state.distance) / Math.sqrt(state.sum) : 0),
   );
 }
 
@@ -277,5 +284,6 @@ export function dowg(options: DistanceOptions = {}): FirstOrder {
       const rate = (factor * square) / Math.sqrt(state.sum);
       for (let i = 0; i < g.length; i++) state.position[i] = state.position[i]! - rate * g[i]!;
     },
+    (state, factor) => (state.sum > 0 ? (factor * state.distance * state.distance) / Math.sqrt(state.sum) : 0),
   );
 }

@@ -1,15 +1,17 @@
 // The algorithms by their names, each brought to one kind of result: what `fit` answers with does not depend on which one ran. "auto" is
 // the fit that chooses; the others do what they are called, no more, and their verdicts are their own until the final check's witnesses (witness.ts), those of the default fit, speak against them.
 
+import type { FirstOrder } from "../optim/first-order.js";
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
 import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
+import { type AscentOptions, ascentRun } from "./ascent.js";
 import { bamRun } from "./bam.js";
 import { bamLowRankRun } from "./bam-low-rank.js";
 import { coreNormals } from "./core-normals.js";
 import { dadviRun } from "./dadvi.js";
 import { Evaluator } from "./evaluate.js";
-import type { FitFamily } from "./families.js";
+import { type FitFamily, fitFamilies } from "./families.js";
 import type { DiagonalGaussian, Gaussian } from "./gaussian.js";
 import { laplaceRun } from "./laplace.js";
 import { mapRun } from "./map.js";
@@ -52,8 +54,8 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
 
 /** The families that an algorithm can fit, where it lets the user choose. */
 export const familiesOf: Readonly<Partial<Record<Algorithm, readonly FitFamily[]>>> = {
-  auto: ["meanField", "fullRank"],
-  advi: ["meanField", "fullRank"],
+  auto: fitFamilies,
+  advi: fitFamilies,
   dadvi: ["meanField", "fullRank"],
   bam: ["fullRank", "lowRank"],
 };
@@ -65,6 +67,21 @@ export interface Given {
   readonly maxSteps?: number | undefined;
   readonly family?: FitFamily | undefined;
   readonly rank?: number | undefined;
+  readonly entropy?: AdviOptions["entropy"] | "proximal" | undefined;
+  readonly optimizer?: FirstOrder | undefined;
+}
+
+/** Columns of the low-rank family. */
+const defaultRank = 8;
+
+/** What the ascent by a first-order method is asked for, or undefined when ADVI is done by its own means. */
+function ascentOptions(options: AdviOptions, given: Given): AscentOptions | undefined {
+  const { optimizer, entropy, family = options.family, rank = defaultRank } = given;
+  if (family !== "lowRank" && !optimizer) return undefined;
+  const { draws, maxSteps, seed, init, warmUp, checkDraws } = options;
+  // The closed form and its estimate from draws have the same gradients.
+  const term = entropy === "proximal" ? entropy : entropy === undefined || entropy === "stl" ? "stl" : "closedForm";
+  return { family, rank, entropy: term, optimizer, draws, maxSteps, seed, init, warmUp, checkDraws };
 }
 
 /**
@@ -93,7 +110,8 @@ export function* algorithmRun(
   options: AdviOptions,
   given: Given,
 ): Run<FitResult> {
-  if (algorithm === "auto" || algorithm === "advi")
+  const ascent = algorithm === "auto" || algorithm === "advi" ? ascentOptions(options, given) : undefined;
+  if (!ascent && (algorithm === "auto" || algorithm === "advi"))
     return { ...(yield* adviFit(target, { ...options, nest: algorithm === "auto" && options.nest })), algorithm };
   const evaluator = new Evaluator(target);
   const normals = coreNormals(options.seed);
@@ -121,6 +139,12 @@ export function* algorithmRun(
     };
   };
   switch (algorithm) {
+    case "auto":
+    case "advi": {
+      const outcome = yield* ascentRun(target, ascent!);
+      const { trace, steps, refused, blamed } = outcome;
+      return result(outcome, { trace, steps, refused, blamed, family: ascent!.family });
+    }
     case "map": {
       const mode = yield* mapRun(evaluator, common);
       // A point: a Gaussian without width, which has no entropy, and whose draws are all the mode.

@@ -4,6 +4,8 @@
 
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
+import type { FirstOrder } from "../optim/first-order.js";
+import { checkOptimizer } from "../optim/minimize.js";
 import { finish, finishInSlices, type Progress, type Run, type Status } from "../optim/run.js";
 import { turn } from "../optim/turn.js";
 import { Posterior, posteriorDraws } from "../posterior.js";
@@ -38,8 +40,13 @@ export interface FitOptions {
   readonly family?: FitFamily | undefined;
   /** Columns of the low-rank family; default 8, never more than the dimension. */
   readonly rank?: number | undefined;
-  /** Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. */
-  readonly entropy?: Entropy | undefined;
+  /**
+   * Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. "proximal", for
+   * optimisers with one rate for all (`sgd`, `dog`, `dowg`): a proximal step on the scales, which keeps them positive.
+   */
+  readonly entropy?: Entropy | "proximal" | undefined;
+  /** A first-order optimiser in place of natural gradients and Adam, such as `dowg()`; for "advi", in any family. */
+  readonly optimizer?: FirstOrder | undefined;
   /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
   readonly draws?: number | undefined;
   /**
@@ -88,6 +95,7 @@ export const fitOptionNames = [
   "family",
   "rank",
   "entropy",
+  "optimizer",
   "draws",
   "maxSteps",
   "seed",
@@ -104,10 +112,10 @@ export const fitOptionNames = [
 
 /** Options that decide no numbers, and those that may be given anew when a fit is resumed. */
 const passing = ["resume", "signal", "onProgress"] as const;
-const renewable = ["maxSteps", "posteriorDraws", "correct", ...passing] as const;
+const renewable: readonly string[] = ["maxSteps", "posteriorDraws", "correct", ...passing];
 
 /** Options that not every algorithm understands. */
-const adviOnly = ["family", "rank", "entropy", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
+const adviOnly = ["family", "rank", "entropy", "optimizer", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
 
 /** Milliseconds of work between two reports of `fitSteps`. */
 const between = 8;
@@ -139,8 +147,13 @@ function resumed(label: string, target: Target, options: FitOptions): FitOptions
   const record = typeof resume === "object" && resume !== null ? resume.record : undefined;
   if (typeof record !== "object" || record === null)
     throw typeError(`${label}.resume`, "a fit, or a posterior that was loaded", resume);
+  // An optimiser is functions, of which a record holds the name: it has to be given again.
+  const own = record.options["optimizer"];
+  if (own !== undefined && options.optimizer?.name !== own)
+    throw rangeError(`${label}.optimizer`, `the optimiser of the fit to resume, ${own}`, options.optimizer?.name);
+  const again = own === undefined ? renewable : [...renewable, "optimizer"];
   for (const key of fitOptionNames)
-    if (options[key] !== undefined && !(renewable as readonly string[]).includes(key))
+    if (options[key] !== undefined && !again.includes(key))
       throw rangeError(`${label}.${key}`, "nothing beside resume, which has its own", options[key]);
   const { ended } = record;
   if (!ended) throw rangeError(`${label}.resume`, "a fit that was cancelled or ran out of steps", resume.status);
@@ -171,6 +184,21 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
     integer(name("rank"), options.rank, 1);
     if (family !== "lowRank") throw rangeError(name("rank"), 'nothing unless family is "lowRank"', options.rank);
   }
+  const optimizer = options.optimizer === undefined ? undefined : checkOptimizer(name("optimizer"), options.optimizer);
+  const entropy =
+    options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, [...entropies, "proximal"]);
+  if (entropy === "proximal" && (!optimizer?.rate || family === "lowRank"))
+    throw rangeError(
+      name("entropy"),
+      `${entropies.map((e) => `"${e}"`).join(" or ")} without an optimizer that has one rate (sgd, dog, dowg), and for low rank`,
+      entropy,
+    );
+  if (options.stepSize !== undefined && (optimizer || family === "lowRank"))
+    throw rangeError(
+      name("stepSize"),
+      "nothing with an optimizer, whose rate is its own, and for low rank",
+      options.stepSize,
+    );
   const draws = integer(name("draws"), options.draws ?? 16, 1, 1024);
   if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
   const warmUp: unknown = options.warmUp ?? true;
@@ -197,7 +225,7 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
   const plain: Record<string, PlainOption> = {};
   for (const key of fitOptionNames)
     if (options[key] !== undefined && !(passing as readonly string[]).includes(key))
-      plain[key] = key === "init" ? init! : (options[key] as PlainOption);
+      plain[key] = key === "init" ? init! : key === "optimizer" ? optimizer!.name : (options[key] as PlainOption);
   return {
     algorithm,
     given: options,
@@ -205,7 +233,7 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
     resume: options.resume,
     advi: {
       family: family && family !== "lowRank" ? family : dimension <= fullRankLimit ? "fullRank" : "meanField",
-      entropy: options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, entropies),
+      entropy: entropy === "proximal" ? "auto" : entropy,
       draws,
       maxSteps: integer(name("maxSteps"), options.maxSteps ?? 10_000, 1),
       seed: integer(name("seed"), options.seed ?? 0, 0),

@@ -26,6 +26,7 @@ export interface Ended {
   readonly probe: number;
 }
 
+/** A fit as plain data: what `Fit.record` and a saved posterior hold. */
 export interface FitRecord {
   readonly version: string;
   readonly algorithm: Algorithm;

@@ -27,8 +27,8 @@ export interface WorkerLike {
   unref?(): void;
 }
 
-/** Options of `fit`, and one more. */
-export interface RemoteFitOptions extends FitOptions {
+/** Options of `fit` but for the optimiser, which has functions and cannot travel; and one more. */
+export interface RemoteFitOptions extends Omit<FitOptions, "optimizer"> {
   /** Hands the data's typed arrays over instead of copying them: faster for large data, and they are empty afterwards. */
   readonly transferData?: boolean | undefined;
 }

@@ -7,8 +7,8 @@ import type { Fit, FitOptions } from "../vi/fit.js";
 /** Marks our messages among others of the same port. */
 export const protocol = "variational 1";
 
-/** The options of `fit` that can travel; the signal and the listener stay at home. */
-export type RemoteOptions = Omit<FitOptions, "signal" | "onProgress">;
+/** The options of `fit` that can travel: functions cannot, so the signal and the listener stay at home. */
+export type RemoteOptions = Omit<FitOptions, "signal" | "onProgress" | "optimizer">;
 
 /** From the page. */
 export type Request =
