@@ -256,7 +256,8 @@ const targets: Readonly<Record<string, () => Promise<Outcome>>> = {
   workerd,
 };
 
-const count = { ok: 0, failed: 0, skipped: 0 };
+const count = { ok: 0, failed: 0 };
+const skipped: string[] = [];
 let failures = 0;
 try {
   console.log("packing and installing");
@@ -275,10 +276,11 @@ try {
   for (const [name, attempt] of Object.entries(targets)) {
     if (chosen.length && !chosen.includes(name)) continue;
     let verdict: string;
+    const began = performance.now();
     try {
       const outcome = await attempt();
       if ("missing" in outcome) {
-        count.skipped++;
+        skipped.push(name);
         verdict = `SKIPPED because ${outcome.missing}`;
         // What the registry does not give is said, and no failure; a browser can always be installed.
         if (process.env["CI"] && !outcome.missing.startsWith("npm could not install")) failures++;
@@ -298,9 +300,10 @@ try {
       count.failed++;
       verdict = `FAILED: ${String((error as Error).stack ?? error).slice(0, 1500)}`;
     }
-    console.log(`${name.padEnd(28)} ${verdict}`);
+    console.log(`${name.padEnd(28)} ${verdict}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
-  console.log(`${count.ok} ok, ${count.failed} failed, ${count.skipped} skipped`);
+  const names = skipped.length ? ` (${skipped.join(", ")})` : "";
+  console.log(`${count.ok} ok, ${count.failed} failed, ${skipped.length} skipped${names}`);
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }

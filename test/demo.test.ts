@@ -116,6 +116,30 @@ describe.skipIf(!executablePath)("the demonstration page", () => {
     await page.close();
   }, 60_000);
 
+  test("compares the methods on the same data, and takes the comparison away when the data change", async () => {
+    const page = await open({}, "schools");
+    await settled(page);
+    await page.locator("#compare").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelectorAll("#compared tbody tr").length === 4);
+    await page.waitForSelector("#compare:not([aria-busy])");
+    const rows = await page.locator("#compared tbody tr").allTextContents();
+    expect(rows.map((row) => /chosen|full-rank|mean-field|Pathfinder/.exec(row)?.[0])).toEqual([
+      "chosen",
+      "full-rank",
+      "mean-field",
+      "Pathfinder",
+    ]);
+    // Only the fit that chooses for itself has a family for this posterior.
+    expect(rows.map((row) => row.includes("converged"))).toEqual([true, false, false, false]);
+    await page.fill("#seed", "2");
+    await page.click("#fit");
+    expect(await page.locator("#compared tr").count()).toBe(0);
+    await settled(page);
+    expect(problems).toEqual([]);
+    await page.close();
+  }, 90_000);
+
   test("can be stopped while it fits", async () => {
     const page = await open({ reducedMotion: "no-preference" }, "mixture");
     await page.waitForSelector("#abort:not([disabled])");
@@ -131,10 +155,20 @@ describe.skipIf(!executablePath)("the demonstration page", () => {
   ] as const)(
     "looks right: %s",
     async (name, options) => {
-      const page = await open(options, "line");
-      await settled(page);
+      const page = await open(options, "schools");
+      expect(await settled(page)).toBe("converged");
+      await page.click("#compare");
+      await page.waitForFunction(() => document.querySelectorAll("#compared tbody tr").length === 4);
+      await page.waitForSelector("#compare:not([aria-busy])");
+      expect(await page.textContent("#elbo-final")).toMatch(/final .* -31\.3\d ± 0\.0\d/);
+      // Nothing is cut off at the right.
+      for (const id of ["verdict", "outcome", "summary", "source", "compared"]) {
+        const hidden = await page.locator(`#${id}`).evaluate((e) => e.scrollWidth - e.clientWidth);
+        expect(hidden, id).toBeLessThanOrEqual(0);
+      }
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow).toBeLessThanOrEqual(0);
+      await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
       if (process.env["SCREENSHOTS"]) await page.screenshot({ path: file(`../docs/demo-${name}.png`), fullPage: true });
       await page.close();
     },

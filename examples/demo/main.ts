@@ -1,12 +1,12 @@
 // The page: choose a model and data, fit, and see it happen. A fit takes milliseconds, so its course is shown by replaying it: the
 // same seed stopped after 1, 2, 3, 5, … steps gives the same path, bit for bit, each time a little further.
 
-import { type CompiledModel, type Fit, type FitOptions, fit } from "../../src/index.js";
-import { cholesky } from "../../src/linalg/cholesky.js";
+import { type Fit, type FitOptions, fit } from "../../src/index.js";
 import { elementNames } from "../../src/target.js";
-import type { DenseGaussian } from "../../src/vi/gaussian.js";
+import { type Compared, compare, comparedTable, methods } from "./compare.js";
+import { cloud, ellipse, pairOf, surface } from "./geometry.js";
 import { type Columns, type DemoModel, models } from "./models.js";
-import { contourPlot, dataPlot, type Ellipse, elboPlot, marginalPlot, type Surface } from "./plots.js";
+import { comparedPlot, contourPlot, dataPlot, elboPlot, marginalPlot, type Surface } from "./plots.js";
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 const select = element<HTMLSelectElement>("model");
@@ -14,23 +14,17 @@ const family = element<HTMLSelectElement>("family");
 const seed = element<HTMLInputElement>("seed");
 const fitButton = element<HTMLButtonElement>("fit");
 const abortButton = element<HTMLButtonElement>("abort");
+const compareButton = element<HTMLButtonElement>("compare");
 const text = element<HTMLTextAreaElement>("data-text");
 const outcome = element("outcome");
 
 for (const [key, m] of Object.entries(models)) select.add(new Option(m.title, key));
+for (const [key, m] of Object.entries(methods)) family.add(new Option(m.title, key));
 
 let current: DemoModel = models["schools"]!;
 let data: Columns = structuredClone(current.data);
 let running: AbortController | undefined;
 let shown: Fit | undefined;
-
-/** What the choice of a method means to `fit`. */
-const methods = {
-  auto: {},
-  fullRank: { family: "fullRank" },
-  meanField: { family: "meanField" },
-  pathfinder: { algorithm: "pathfinder" },
-} as const satisfies Record<string, FitOptions>;
 
 const show = (id: string, content: Element): void => element(id).replaceChildren(content);
 const frame = (): Promise<void> => new Promise((done) => requestAnimationFrame(() => done()));
@@ -38,95 +32,6 @@ const frame = (): Promise<void> => new Promise((done) => requestAnimationFrame((
 function say(status: string, message: string): void {
   outcome.dataset["status"] = status;
   outcome.textContent = message;
-}
-
-/** The pair of coordinates that is drawn: their positions among the unconstrained ones. */
-function pairOf(f: Fit): [number, number] {
-  const names = f.target.unconstrainedNames ?? [];
-  return current.pair.map(([name]) => names.indexOf(name)) as [number, number];
-}
-
-/** Mean and Cholesky factor of what was fitted: the Gaussian itself, or, where it is not one, the moments of its draws. */
-function gaussianOf(f: Fit): DenseGaussian | undefined {
-  const { approximation: q, maps } = f.result;
-  if (!q) return undefined;
-  const n = f.target.dimension;
-  if (maps.length === 0 && q.kind === "dense") return q;
-  const factor = new Float64Array(n * n);
-  if (maps.length === 0 && q.kind === "diagonal") {
-    for (let i = 0; i < n; i++) factor[i * n + i] = q.scale[i]!;
-    return { kind: "dense", mean: q.mean, cholesky: factor };
-  }
-  const draws = f.unconstrainedDraws();
-  const size = draws.length / n;
-  const mean = new Float64Array(n);
-  for (let k = 0; k < draws.length; k++) mean[k % n] = mean[k % n]! + draws[k]! / size;
-  for (let d = 0; d < size; d++)
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j <= i; j++)
-        factor[i * n + j]! += ((draws[d * n + i]! - mean[i]!) * (draws[d * n + j]! - mean[j]!)) / size;
-  return cholesky(factor, n) ? { kind: "dense", mean, cholesky: factor } : undefined;
-}
-
-/** Mean and covariance root of two coordinates. */
-function ellipse(f: Fit, [a, b]: [number, number]): Ellipse | undefined {
-  const q = gaussianOf(f);
-  if (!q) return undefined;
-  const n = f.target.dimension;
-  const covariance = (i: number, j: number): number => {
-    let sum = 0;
-    for (let k = 0; k <= Math.min(i, j); k++) sum += q.cholesky[i * n + k]! * q.cholesky[j * n + k]!;
-    return sum;
-  };
-  const l00 = Math.sqrt(covariance(a, a));
-  const l10 = covariance(a, b) / l00;
-  return { mean: [q.mean[a]!, q.mean[b]!], root: [l00, l10, Math.sqrt(Math.max(0, covariance(b, b) - l10 * l10))] };
-}
-
-/** A few hundred draws of the pair, where an ellipse would not do them justice. */
-function cloud(f: Fit, [a, b]: [number, number]): readonly { x: number; y: number }[] {
-  if (f.result.maps.length === 0) return [];
-  const n = f.target.dimension;
-  const draws = f.unconstrainedDraws();
-  return Array.from({ length: 400 }, (_, d) => ({ x: draws[d * n + a]!, y: draws[d * n + b]! }));
-}
-
-/** A slice of the posterior over two coordinates, the others at the approximation's conditional mean given the two. */
-function surface(f: Fit, [a, b]: [number, number], around: Ellipse): Surface {
-  const size = 48;
-  const n = f.target.dimension;
-  const q = gaussianOf(f)!;
-  const spread = Math.hypot(around.root[1], around.root[2]);
-  const x: [number, number] = [around.mean[0] - 3.5 * around.root[0], around.mean[0] + 3.5 * around.root[0]];
-  const y: [number, number] = [around.mean[1] - 3.5 * spread, around.mean[1] + 3.5 * spread];
-  // Conditional means: cov(i, pair) · cov(pair)⁻¹ · offset, through the root of the pair.
-  const column = (i: number): [number, number] => {
-    let ca = 0;
-    let cb = 0;
-    for (let k = 0; k < n; k++) {
-      ca += q.cholesky[i * n + k]! * q.cholesky[a * n + k]!;
-      cb += q.cholesky[i * n + k]! * q.cholesky[b * n + k]!;
-    }
-    const u = ca / around.root[0];
-    return [u, (cb - around.root[1] * u) / around.root[2]];
-  };
-  const columns = Array.from({ length: n }, (_, i) => column(i));
-  const thetas = new Float64Array(size * size * n);
-  for (let r = 0; r < size; r++)
-    for (let c = 0; c < size; c++) {
-      const dx = x[0] + ((c + 0.5) / size) * (x[1] - x[0]) - around.mean[0];
-      const dy = y[0] + ((r + 0.5) / size) * (y[1] - y[0]) - around.mean[1];
-      const u = dx / around.root[0];
-      const w = (dy - around.root[1] * u) / around.root[2];
-      const at = (r * size + c) * n;
-      for (let i = 0; i < n; i++) thetas[at + i] = q.mean[i]! + columns[i]![0] * u + columns[i]![1] * w;
-      thetas[at + a] = around.mean[0] + dx;
-      thetas[at + b] = around.mean[1] + dy;
-    }
-  const values = new Float64Array(size * size);
-  (f.target as CompiledModel).logDensityGradientBatch(size * size, thetas, new Float64Array(thetas.length), values);
-  const top = values.reduce((m, v) => Math.max(m, v), Number.NEGATIVE_INFINITY);
-  return { x, y, size, values: values.map((v) => Math.max(v - top, -1e3)) };
 }
 
 /** Predictive band from posterior draws. */
@@ -223,13 +128,16 @@ function bitsOf(f: Fit): string {
 }
 
 function drawFit(f: Fit, view: Surface | undefined): void {
-  const pair = pairOf(f);
+  const pair = pairOf(f, current);
   const q = ellipse(f, pair);
   const labels: [string, string] = [current.pair[0]![1], current.pair[1]![1]];
   element("pair").textContent =
     `${labels[0]}, ${labels[1]}: a slice of the posterior (grey), ${f.result.maps.length ? "draws of the approximation" : "the approximation at 1 and 2 standard deviations"}`;
   show("contours", contourPlot(labels, view ?? (q && surface(f, pair, q)), q, cloud(f, pair)));
   show("elbo", elboPlot([...f.trace], f.elbo));
+  element("elbo-final").textContent = Number.isFinite(f.elbo)
+    ? `dashed: the final one, from fresh draws, ${f.elbo.toFixed(2)} ± ${f.elboStandardError.toFixed(2)}`
+    : "";
 }
 
 /** Fits, replaying the course first; a newer call or the button ends it. */
@@ -243,15 +151,16 @@ async function run(): Promise<void> {
   const options: FitOptions = {
     seed: Math.max(0, Math.round(Number(seed.value) || 0)),
     signal: stop.signal,
-    ...methods[family.value as keyof typeof methods],
+    ...methods[family.value]!.options,
   };
+  element("compared").replaceChildren();
   try {
     const started = performance.now();
     const whole = await fit(current.model, data, options);
     const ms = performance.now() - started;
     if (stop.signal.aborted && running !== stop) return whole.dispose();
-    const q = ellipse(whole, pairOf(whole));
-    const view = q && surface(whole, pairOf(whole), q);
+    const q = ellipse(whole, pairOf(whole, current));
+    const view = q && surface(whole, pairOf(whole, current), q);
     const steps = whole.trace.length;
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches)
       for (const k of [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144].filter((s) => s < steps)) {
@@ -274,7 +183,10 @@ async function run(): Promise<void> {
         })),
       );
     show("marginals", marginalPlot(columns));
-    element("summary").textContent = `${whole.summary()}`;
+    // The sentences wrap with the page; the table keeps its columns.
+    const [table, verdict] = `${whole.summary()}`.split("\n\n") as [string, string];
+    element("summary").textContent = table;
+    element("verdict").textContent = verdict.replaceAll("\n", " ").replace(/(\d draws(, \w+ by importance)?) /, "$1. ");
     element("bits").textContent = bitsOf(whole);
     say(
       stop.signal.aborted ? "cancelled" : whole.status,
@@ -290,6 +202,33 @@ async function run(): Promise<void> {
       running = undefined;
       abortButton.disabled = true;
       fitButton.removeAttribute("aria-busy");
+    }
+  }
+}
+
+/** All methods on the same data and seed, side by side. */
+async function compareAll(): Promise<void> {
+  if (running || !shown) return;
+  const stop = new AbortController();
+  running = stop;
+  abortButton.disabled = false;
+  compareButton.setAttribute("aria-busy", "true");
+  try {
+    const f = shown;
+    const q = ellipse(f, pairOf(f, current));
+    const rows: Compared[] = [];
+    for await (const row of compare(current, data, Math.max(0, Math.round(Number(seed.value) || 0)), stop.signal)) {
+      if (stop.signal.aborted || running !== stop) break;
+      rows.push(row);
+      const labels: [string, string] = [current.pair[0]![1], current.pair[1]![1]];
+      const plot = comparedPlot(labels, q && surface(f, pairOf(f, current), q), rows);
+      element("compared").replaceChildren(comparedTable(rows), plot);
+    }
+  } finally {
+    compareButton.removeAttribute("aria-busy");
+    if (running === stop) {
+      running = undefined;
+      abortButton.disabled = true;
     }
   }
 }
@@ -311,6 +250,7 @@ element<HTMLFormElement>("controls").addEventListener("submit", (event) => {
   event.preventDefault();
   void run();
 });
+compareButton.addEventListener("click", () => void compareAll());
 abortButton.addEventListener("click", () => running?.abort());
 select.addEventListener("change", () => choose(select.value));
 family.addEventListener("change", () => void run());

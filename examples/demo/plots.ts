@@ -20,7 +20,9 @@ export interface Surface {
 }
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const common = () => ({ width: 520, style: { background: "none", color: css("--ink"), fontSize: "11px" } });
+/** Not wider than its figure, or letters would shrink with it. */
+const width = (): number => Math.min(520, Math.max(260, document.getElementById("contours")?.clientWidth || 520));
+const common = () => ({ width: width(), style: { background: "none", color: css("--ink"), fontSize: "11px" } });
 
 function outline(e: Ellipse, radius: number): { x: number; y: number }[] {
   return Array.from({ length: 65 }, (_, k) => {
@@ -42,12 +44,58 @@ export function dataPlot(
     ...common(),
     height: 280,
     ariaLabel: `${yName} by ${xName}`,
-    x: { label: xName, nice: true },
+    x: { label: xName, nice: true, insetLeft: 8, insetRight: 8 },
     y: { label: yName, domain: m.binary ? [-0.15, 1.15] : [...m.range] },
     marks: [
       Plot.areaY(band, { x: "x", y1: "low", y2: "high", fill: css("--accent"), fillOpacity: 0.18 }),
       Plot.lineY(band, { x: "x", y: "mid", stroke: css("--accent"), strokeWidth: 2 }),
       Plot.dot(rows, { x: "x", y: "y", r: 4, fill: css("--ink"), fillOpacity: 0.75, className: "handles" }),
+    ],
+  });
+}
+
+/** Contours of the posterior: 1 to 5 standard deviations, were it Gaussian. */
+const slice = (surface: Surface | undefined): Plot.Markish =>
+  surface
+    ? Plot.contour(surface.values, {
+        width: surface.size,
+        height: surface.size,
+        x1: surface.x[0],
+        x2: surface.x[1],
+        y1: surface.y[0],
+        y2: surface.y[1],
+        thresholds: [-12.5, -8, -4.5, -2, -0.5],
+        stroke: css("--quiet"),
+        strokeWidth: 1,
+      })
+    : null;
+
+/** What the methods of a comparison make of two coordinates: two standard deviations of each, over the posterior's contours. */
+export function comparedPlot(
+  labels: readonly [string, string],
+  surface: Surface | undefined,
+  rows: readonly { method: { stroke: string; dash: string }; ellipse: Ellipse | undefined }[],
+): Element {
+  return Plot.plot({
+    ...common(),
+    height: 320,
+    ariaLabel: `${labels[0]} and ${labels[1]} by each method`,
+    x: { label: labels[0], ...(surface ? { domain: [...surface.x] } : {}) },
+    y: { label: labels[1], ...(surface ? { domain: [...surface.y] } : {}) },
+    marks: [
+      slice(surface),
+      ...rows.map(({ method, ellipse }) =>
+        ellipse
+          ? Plot.line(outline(ellipse, 2), {
+              x: "x",
+              y: "y",
+              stroke: method.stroke,
+              strokeWidth: 2.5,
+              ...(method.dash && { strokeDasharray: method.dash }),
+              clip: true,
+            })
+          : null,
+      ),
     ],
   });
 }
@@ -67,19 +115,7 @@ export function contourPlot(
     x: { label: labels[0], ...(surface ? { domain: [...surface.x] } : {}) },
     y: { label: labels[1], ...(surface ? { domain: [...surface.y] } : {}) },
     marks: [
-      surface
-        ? Plot.contour(surface.values, {
-            width: surface.size,
-            height: surface.size,
-            x1: surface.x[0],
-            x2: surface.x[1],
-            y1: surface.y[0],
-            y2: surface.y[1],
-            thresholds: [-12.5, -8, -4.5, -2, -0.5],
-            stroke: css("--quiet"),
-            strokeWidth: 1,
-          })
-        : null,
+      slice(surface),
       Plot.dot(draws, { x: "x", y: "y", r: 1.6, fill: accent, fillOpacity: 0.45, clip: true }),
       q && !draws.length
         ? Plot.line(outline(q, 1), { x: "x", y: "y", stroke: accent, strokeWidth: 2.5, clip: true })
@@ -99,12 +135,18 @@ export function contourPlot(
   });
 }
 
-export function elboPlot(trace: readonly number[], final: number | undefined): Element {
+/**
+ * The ELBO by step, with the final one: each step's is estimated from a few draws before the step is taken, and where draws are corrected or
+ * the family is enlarged afterwards the answer is better than the last step. Hence the last point alone would belie the summary.
+ */
+export function elboPlot(trace: readonly number[], final: number): Element {
   const rows = trace.map((elbo, i) => ({ step: i + 1, elbo }));
   const sorted = [...trace].sort((a, b) => a - b);
   // The first steps are far below: the axis starts at the tenth percentile, or all is one flat line.
   const low = sorted[Math.floor(sorted.length * 0.1)] ?? 0;
-  const high = Math.max(sorted.at(-1) ?? 1, final ?? Number.NEGATIVE_INFINITY);
+  const known = Number.isFinite(final);
+  const high = Math.max(sorted.at(-1) ?? 1, known ? final : Number.NEGATIVE_INFINITY);
+  const end = [{ step: trace.length, elbo: final }];
   return Plot.plot({
     ...common(),
     height: 320,
@@ -114,9 +156,8 @@ export function elboPlot(trace: readonly number[], final: number | undefined): E
     y: { label: "ELBO", domain: [low, high === low ? low + 1 : high], clamp: true, nice: true },
     marks: [
       Plot.lineY(rows, { x: "step", y: "elbo", stroke: css("--accent"), strokeWidth: 1.5 }),
-      final === undefined || !Number.isFinite(final)
-        ? null
-        : Plot.ruleY([final], { stroke: css("--good"), strokeDasharray: "4,3" }),
+      known ? Plot.ruleY([final], { stroke: css("--good"), strokeDasharray: "4,3" }) : null,
+      known ? Plot.dot(end, { x: "step", y: "elbo", r: 4, fill: css("--good") }) : null,
     ],
   });
 }
