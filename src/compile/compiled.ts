@@ -274,7 +274,8 @@ export class CompiledModel implements Target {
         destinations: values.roots.map(() => ({ kind: "output" })),
       }),
     );
-    const result = new Float64Array(draws * this.names.length);
+    const width = this.names.length;
+    const result = new Float64Array(draws * width);
     for (let start = 0; start < draws; start += lanes) {
       const count = Math.min(lanes, draws - start);
       encoded.program.setPoints(thetas, start, count);
@@ -284,10 +285,11 @@ export class CompiledModel implements Target {
         const m = eventSize(root.shape);
         if (root.kind === "latent") {
           // As it stands among the coordinates, also when its plate is visited in batches.
-          for (let s = 0; s < count; s++) {
-            const from = (start + s) * this.dimension + root.position;
-            const length = (root.plate?.size ?? 1) * m;
-            result.set(thetas.subarray(from, from + length), (start + s) * this.names.length + site.offset);
+          const length = (root.plate?.size ?? 1) * m;
+          for (let s = start; s < start + count; s++) {
+            const from = s * this.dimension + root.position;
+            const to = s * width + site.offset;
+            for (let i = 0; i < length; i++) result[to + i] = thetas[from + i]!;
           }
           return;
         }
@@ -296,9 +298,11 @@ export class CompiledModel implements Target {
         for (let at = 0; at < order.length; at++) {
           const row = order[at]!;
           if (row < 0) continue;
-          for (let j = 0; j < m; j++)
-            for (let s = 0; s < count; s++)
-              result[(start + s) * this.names.length + site.offset + row * m + j] = view[(at * m + j) * lanes + s]!;
+          for (let j = 0; j < m; j++) {
+            const from = (at * m + j) * lanes;
+            let to = start * width + site.offset + row * m + j;
+            for (let s = 0; s < count; s++, to += width) result[to] = view[from + s]!;
+          }
         }
       });
     }
