@@ -6,7 +6,7 @@ import * as g from "../../compile/arithmetic.js";
 import type { Node } from "../../compile/node.js";
 import { besselRatio, betaSampleDerivative, gammaSampleDerivative } from "../../compile/special.js";
 import { choose, clamp, oneMinus, SQRT_HALF, standard, truncatedNormalCdf } from "./formulas.js";
-import { cos } from "./scalar.js";
+import { gauss } from "./quadrature.js";
 
 type Implicit = (x: Node, ...parameters: Node[]) => readonly Node[];
 
@@ -14,30 +14,16 @@ const one = (x: Node): Node => g.add(1, g.mul(0, x));
 const locScale: Implicit = (x, m, s) => [one(x), standard(x, m, s)];
 const scaled: Implicit = (x, s) => [g.div(x, s)];
 
-/** ∂|t|/∂ν of Student's t of scale 1: |t| = √(ν(1 − w)/w) for w = ν/(ν + t²), a beta(ν/2, 1/2) variate. */
-function studentSlope(t: Node, df: Node): Node {
-  const square = g.square(t);
+/** ∂r/∂ν of the length r of Student's t of scale 1 in k dimensions: r = √(ν(1 − w)/w) for w = ν/(ν + r²), a beta(ν/2, k/2) variate. */
+export function radialSlope(r: Node, df: Node, k: Node | number): Node {
+  const square = g.square(r);
   const w = g.div(df, g.add(df, square));
-  const dw = g.mul(0.5, betaSampleDerivative(g.mul(0.5, df), 0.5, w));
-  const size = g.max(g.abs(t), 1e-150);
-  const slope = g.sub(g.div(size, g.mul(2, df)), g.div(g.mul(df, dw), g.mul(g.mul(2, size), g.square(w))));
-  return g.mul(g.sign(t), slope);
+  const dw = g.mul(0.5, betaSampleDerivative(g.mul(0.5, df), g.mul(0.5, k), w));
+  const size = g.max(g.abs(r), 1e-150);
+  return g.sub(g.div(size, g.mul(2, df)), g.div(g.mul(df, dw), g.mul(g.mul(2, size), g.square(w))));
 }
+const studentSlope = (t: Node, df: Node): Node => g.mul(g.sign(t), radialSlope(t, df, 1));
 
-/** Nodes and weights of Gauss and Legendre's rule on [0, 1], by Newton's iteration. */
-function gauss(n: number): readonly (readonly [node: number, weight: number])[] {
-  return Array.from({ length: n }, (_, i) => {
-    let x = cos((Math.PI * (i + 0.75)) / (n + 0.5));
-    let slope = 1;
-    for (let step = 0; step < 6; step++) {
-      let [before, value] = [1, x];
-      for (let k = 2; k <= n; k++) [before, value] = [value, ((2 * k - 1) * x * value - (k - 1) * before) / k];
-      slope = (n * (x * value - before)) / (x * x - 1);
-      x -= value / slope;
-    }
-    return [(1 + x) / 2, 1 / ((1 - x * x) * slope * slope)] as const;
-  });
-}
 let rule: ReturnType<typeof gauss> | undefined;
 
 /**

@@ -3,7 +3,7 @@
 import { Sampler } from "../../../assembly/samplers.js";
 import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
-import { constant } from "../../compile/node.js";
+import { constant, type Node } from "../../compile/node.js";
 import { gammaP, gammaPInverse, gammaQ, gammaQInverse } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
@@ -16,6 +16,9 @@ const { POSITIVE_INFINITY: INF, NaN: NONE } = Number;
 
 /** Γ(1 + k/shape) */
 const weibullMoment = (k: number, shape: number): number => exp(lgamma(1 + k / shape));
+
+/** An argument of the incomplete gamma functions, which from 1e30 on are 0 and 1 for any shape in use, and slow. */
+const held = (x: Node): Node => f.clamp(x, 0, 1e30);
 
 const make = {
   logNormal: family({
@@ -53,8 +56,8 @@ const make = {
     parameters: { shape: above0, rate: above0 },
     support: positive,
     sampler: Sampler.Gamma,
-    cdf: (x, shape, rate) => gammaP(shape, g.mul(rate, f.atLeast0(x))),
-    survival: (x, shape, rate) => gammaQ(shape, g.mul(rate, f.atLeast0(x))),
+    cdf: (x, shape, rate) => gammaP(shape, held(g.mul(rate, x))),
+    survival: (x, shape, rate) => gammaQ(shape, held(g.mul(rate, x))),
     quantile: (p, shape, rate) => g.div(gammaPInverse(shape, p), rate),
     mean: (shape, rate) => shape / rate,
     variance: (shape, rate) => shape / rate / rate,
@@ -66,8 +69,8 @@ const make = {
     parameters: { shape: above0, scale: above0 },
     support: positive,
     sampler: Sampler.InverseGamma,
-    cdf: (x, shape, scale) => gammaQ(shape, g.div(scale, f.atLeast0(x))),
-    survival: (x, shape, scale) => gammaP(shape, g.div(scale, f.atLeast0(x))),
+    cdf: (x, shape, scale) => gammaQ(shape, held(g.div(scale, f.atLeast0(x)))),
+    survival: (x, shape, scale) => gammaP(shape, held(g.div(scale, f.atLeast0(x)))),
     quantile: (p, shape, scale) => g.div(scale, gammaQInverse(shape, p)),
     mean: (shape, scale) => (shape > 1 ? scale / (shape - 1) : INF),
     variance: (shape, scale) => (shape > 2 ? (scale / (shape - 1)) ** 2 / (shape - 2) : shape > 1 ? INF : NONE),
@@ -99,6 +102,7 @@ const make = {
     rule: rules.pareto,
     parameters: { minimum: above0, shape: above0 },
     support: ([minimum]) => (minimum?.kind === "constant" ? lower(minimum.values![0]!) : positive),
+    ends: (minimum) => [minimum, INF],
     sampler: Sampler.Pareto,
     cdf: (x, least, shape) => g.abs(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
     survival: (x, least, shape) => g.exp(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least))))),
