@@ -10,6 +10,7 @@ export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMat
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
 export { loadPosterior, savePosterior } from "./io/save.js";
+export { constrain, logJacobian, unconstrain } from "./model/constrain.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
@@ -73,9 +74,11 @@ export {
   angle,
   choleskyCorrelation,
   choleskyCovariance,
+  circular,
   correlation,
   covariance,
   interval,
+  l1Ball,
   lower,
   nonNegative,
   ordered,
@@ -85,6 +88,7 @@ export {
   real,
   simplex,
   simplexByLogRatio,
+  simplexBySoftmax,
   unitInterval,
   unitVector,
   upper,
