@@ -9,7 +9,9 @@ import { rangeError, typeError } from "../errors.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
 import { choose } from "./distributions/formulas.js";
+import { exp, log } from "./distributions/scalar.js";
 import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js";
+import { byDensity, forElements } from "./expectation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, part } from "./sampler.js";
 import type { Support } from "./support.js";
@@ -91,20 +93,24 @@ abstract class Bounded extends Wrapper {
   }
 }
 
-class Truncated extends Bounded {
+export class Truncated extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
     return new Truncated(this.name, base, own, this.support, this.sides);
   }
 
-  /** P(low ≤ X ≤ x), and from low's other side where that is exact in the upper tail. */
+  /** P(from < X ≤ to) of the base, by survival where that is exact in the upper tail. */
+  #between(from: Node, to: Node): Node {
+    const { base } = this;
+    const start = base.cdfOf(from)!;
+    const inside = g.sub(base.cdfOf(to)!, start);
+    const survival = base.survivalOf(from);
+    return survival ? choose(g.less(0.5, start), g.sub(survival, base.survivalOf(to)!), inside) : inside;
+  }
+
+  /** P(low ≤ X ≤ x) of the base. */
   #upTo(x: Node): Node {
     const [low] = this.own;
-    const before = this.base.discrete ? g.sub(low!, 1) : low!;
-    const start = this.base.cdfOf(before)!;
-    const inside = g.sub(this.base.cdfOf(x)!, start);
-    const survival = this.base.survivalOf(before);
-    if (!survival) return inside;
-    return choose(g.less(0.5, start), g.sub(survival, this.base.survivalOf(x)!), inside);
+    return this.#between(this.base.discrete ? g.sub(low!, 1) : low!, x);
   }
 
   /** log P(low ≤ X ≤ high), as a difference in the tail that is smaller; null for all of it. */
@@ -141,6 +147,26 @@ class Truncated extends Bounded {
     return g.div(this.#upTo(g.min(g.max(x, below), high!)), this.#upTo(high!));
   }
 
+  override survivalOf(x: Node): Node {
+    const [low, high] = this.own;
+    const below = this.base.discrete ? g.sub(low!, 1) : low!;
+    return g.div(this.#between(g.min(g.max(x, below), high!), high!), this.#upTo(high!));
+  }
+
+  override get ends(): readonly [low: number, high: number] {
+    const [low, high] = this.base.ends;
+    const [a, b] = this.own.map((n) => n.values![0]!);
+    return [Math.max(low, a!), Math.min(high, b!)];
+  }
+
+  override momentOf(which: Moment): Numbers | null {
+    return forElements(
+      this,
+      which,
+      (d) => (which === "entropy" ? null : tailMoment(d as Truncated, which)) ?? byDensity(d, which),
+    );
+  }
+
   override draw(_n: number, out: Float64Array, generator: Generator): boolean {
     fillSamples(Sampler.Uniform, UNIT, out, generator);
     const size = eventSize(this.batchShape);
@@ -150,6 +176,16 @@ class Truncated extends Bounded {
         out.set(quantile(this, out.slice(at, at + size), [size]) as Float64Array, at);
     return true;
   }
+}
+
+/** A mean or variance that a tail which truncation left makes infinite or void; null where it is a number. */
+function tailMoment(d: Truncated, which: "mean" | "variance"): number | null {
+  const [low, high] = d.ends;
+  const exists = (m: "mean" | "variance"): boolean => Number.isFinite(d.base[m]() as number);
+  const open = [low === -INF, high === INF];
+  if (!open.includes(true) || exists(which)) return null;
+  if (exists("mean")) return INF;
+  return which === "variance" || (open[0] && open[1]) ? Number.NaN : open[1] ? INF : -INF;
 }
 
 /** Numbers of the bounds; infinite where absent. Those of counts are made whole by `whole`. */
@@ -230,7 +266,7 @@ export function truncated(distribution: Distribution, low?: Value, high?: Value)
   return new Truncated("truncated", distribution, [a, b], within(distribution, a, b), sides);
 }
 
-class Censored extends Bounded {
+export class Censored extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
     return new Censored(this.name, base, own, this.support, this.sides);
   }
@@ -268,6 +304,10 @@ class Censored extends Bounded {
     );
   }
 
+  override momentOf(which: Moment): Numbers | null {
+    return forElements(this, which, (d) => censoredMoment(d as Censored, which));
+  }
+
   override draw(n: number, out: Float64Array, generator: Generator): boolean {
     if (!this.base.draw(n, out, generator)) return false;
     const [low, high] = this.own.map((b) => b.values!);
@@ -275,6 +315,27 @@ class Censored extends Bounded {
       out[i] = Math.min(Math.max(out[i]!, low![i % low!.length]!), high![i % high!.length]!);
     return true;
   }
+}
+
+/** From the probabilities of the limits and the moments of what lies between them. The entropy is −E of the log density as it is. */
+function censoredMoment(d: Censored, which: Moment): number {
+  const [low, high] = d.own.map((b) => b.values![0]!) as [number, number];
+  const between = d.base.discrete ? ([Math.floor(low) + 1, Math.ceil(high) - 1] as const) : ([low, high] as const);
+  const ends = [low, high].filter(Number.isFinite).map((x) => ({ x, log: d.logProb(x) }));
+  const points = ends.map(({ x, log: l }) => ({ x, p: exp(l), log: l })).filter(({ p }) => p > 0);
+  const mass = points.reduce((a, { p }) => a - p, 1);
+  // Less than what 1 − Σp rounds away is nothing, and there the truncated distribution may not exist.
+  const inside = mass > 1e-15 && between[0] <= between[1] ? truncated(d.base, ...between) : null;
+  const of = (m: Moment): number => (inside ? (inside[m]() as number) : 0);
+  const rest = inside ? mass : 0;
+  if (which === "entropy")
+    return points.reduce((a, { p, log: l }) => a - p * l, rest && rest * (of("entropy") - log(rest)));
+  const mean = points.reduce((a, { p, x }) => a + p * x, rest && rest * of("mean"));
+  if (which === "mean") return mean;
+  return points.reduce(
+    (a, { p, x }) => a + p * (x - mean) ** 2,
+    rest && rest * (of("variance") + (of("mean") - mean) ** 2),
+  );
 }
 
 /**
@@ -315,16 +376,29 @@ class ZeroInflated extends Wrapper {
   }
 
   override momentOf(which: Moment): Numbers | null {
+    if (which === "entropy") return this.#entropy();
     const p = numbersOf(this, which).at(-1)!;
     const mean = this.base.momentOf("mean");
     const variance = this.base.momentOf("variance");
-    if (which === "entropy" || mean === null || variance === null) return null;
+    if (mean === null || variance === null) return null;
     const at = (x: Numbers, i: number): number => (typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);
     const result = Float64Array.from({ length: eventSize(this.batchShape) }, (_, i) => {
       const rest = 1 - at(p, i);
       return which === "mean" ? rest * at(mean, i) : rest * (at(variance, i) + at(p, i) * at(mean, i) ** 2);
     });
     return this.batchShape.length ? result : result[0]!;
+  }
+
+  /** That of the counts, without what 0 has there and with what it has here. */
+  #entropy(): Numbers {
+    const xlogx = (x: number): number => (x === 0 ? 0 : x * log(x));
+    return forElements(this, "entropy", (d) => {
+      const { base, own } = d as ZeroInflated;
+      const p = own[0]!.values![0]!;
+      const zero = exp(base.logProb(0));
+      const others = p === 1 ? 0 : (1 - p) * ((base.entropy() as number) + xlogx(zero)) - xlogx(1 - p) * (1 - zero);
+      return others - xlogx(p + (1 - p) * zero);
+    });
   }
 
   override draw(n: number, out: Float64Array, generator: Generator): boolean {
