@@ -161,6 +161,8 @@ class Builder {
       () => sample(v.gamma(scale, r.uniform(0.5, 2)), { shape }),
       () => sample(v.beta(r.uniform(0.7, 3), scale), { shape }),
       () => sample(v.uniform(-1, 2), { shape }),
+      () => sample(v.truncated(v.gamma(scale, r.uniform(0.5, 2)), 0.5, r.pick([3, undefined])), { shape }),
+      () => sample(v.truncated(v.studentT(scale, loc, 1.5), r.pick([-1, undefined]), 2), { shape }),
       () => sample(v.normal(loc, scale), { shape: [length], support: r.pick([v.ordered, v.positiveOrdered]) }),
       () => sample(v.dirichlet(this.#numbers(length, 0.6, 3))),
       () => sample(v.normal(v.add(this.#numbers(length), loc), scale)),
@@ -241,6 +243,20 @@ class Builder {
     const atLeast = (d: Distribution): readonly number[] => (d.eventShape.length ? d.eventShape : d.batchShape);
     const counts = (high: number): number[] => Array.from({ length: (plate?.size ?? 1) * m }, () => r.integer(0, high));
     const numbers = (low: number, high: number) => (): number[] => this.#numbers((plate?.size ?? 1) * m, low, high);
+    /** Both bounds, or one of them; of values to be censored, a third on either side. */
+    const bounds = (
+      wrapper: typeof v.truncated,
+      low: number,
+      high: number,
+    ): [number | undefined, number | undefined] => {
+      const margin = wrapper === v.censored ? (high - low) / 3 : 0;
+      const [a, b] = [low + margin, high - margin];
+      return r.pick<[number | undefined, number | undefined]>([
+        [a, b],
+        [a, undefined],
+        [undefined, b],
+      ]);
+    };
     const trials = r.integer(3, 9);
     const length = r.integer(2, 4);
     const whole = (): Expression => this.#sameShape(r.chance(0.5) ? plate : null, [length]);
@@ -268,6 +284,22 @@ class Builder {
       () => [v.poissonLog(tame(p())), () => counts(6)],
       () => [v.negativeBinomial(positive(p()), positive(p())), () => counts(6)],
       () => [v.negativeBinomialLog(tame(p()), positive(p())), () => counts(6)],
+      ...[v.truncated, v.censored].flatMap((within): (() => [Distribution, () => number[]])[] => [
+        () => [
+          within(v.studentT(positive(p()).add(1), p(), positive(p())), -2, r.pick([2, undefined])),
+          numbers(-2, 2),
+        ],
+        () => [within(v.gamma(positive(p()), positive(p())), ...bounds(within, 0.1, 3)), numbers(0.1, 3)],
+        () => [within(v.inverseGamma(positive(p()), positive(p())), ...bounds(within, 0.1, 3)), numbers(0.1, 3)],
+        () => [within(v.beta(positive(p()), positive(p())), ...bounds(within, 0.05, 0.95)), numbers(0.05, 0.95)],
+        () => [within(v.weibull(positive(p()), positive(p())), ...bounds(within, 0.1, 3)), numbers(0.1, 3)],
+        () => [within(v.laplace(p(), positive(p())), ...bounds(within, -2, 2)), numbers(-2, 2)],
+        () => [within(v.binomialLogit(9, p()), ...bounds(within, 1, 5)), () => counts(4).map((k) => k + 1)],
+        () => [
+          within(v.negativeBinomialLog(tame(p()), positive(p())), ...bounds(within, 1, 5)),
+          () => counts(4).map((k) => k + 1),
+        ],
+      ]),
       () => [v.mixture([0.25, 0.75], [v.normal(p(), 1), v.normal(p(), positive(p()))]), numbers(-2, 2)],
       () => [
         v.mixture(v.softmax(this.#sameShape(null, [3])), [v.normal(p(), 1), v.cauchy(p(), 1), v.logistic(p(), 2)]),

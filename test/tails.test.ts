@@ -4,6 +4,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Op } from "../assembly/opcodes.js";
+import type { Node } from "../src/compile/node.js";
+import * as special from "../src/compile/special.js";
+import { flat, model, real } from "../src/index.js";
+import { valuesOf } from "../src/model/eager.js";
+import { Expression } from "../src/model/expression.js";
 import { buildNames } from "./accuracy/builds.js";
 import { openKernels } from "./densities/kernel.js";
 
@@ -106,5 +111,69 @@ describe.each(buildNames)("on the %s build", (build) => {
       expect(Math.abs(dfSlope!)).toBeLessThan(1e-140);
       expect(run("studentTLogCdf", [[-0, df]])).toEqual(run("studentTLogCdf", [[0, df]]));
     }
+  });
+});
+
+describe("values of a model", () => {
+  /** ∂ of a map's value in each of its arguments, as the compiler has them. */
+  function slopes(f: (...x: Node[]) => Node, at: readonly number[]): number[] {
+    const target = model<null>(({ sample, factor }) => {
+      const x = at.map((value, i) => sample(`x${i}`, flat(real)).add(value));
+      factor("f", new Expression(f(...x.map((e) => e.node))));
+    }).compile(null);
+    const gradient = new Float64Array(at.length);
+    target.logDensityGradient(new Float64Array(at.length), gradient);
+    target.dispose();
+    return [...gradient];
+  }
+
+  test("probabilities have the derivatives that their logarithms have, times themselves", () => {
+    const maps: Partial<Record<Name, (...x: Node[]) => Node>> = {
+      gammaLogCdf: (x, a) => special.gammaP(a!, x!),
+      gammaLogSurvival: (x, a) => special.gammaQ(a!, x!),
+      betaLogCdf: (x, a, b) => special.betaInc(a!, b!, x!),
+    };
+    for (const [name, f] of Object.entries(maps) as [Name, (...x: Node[]) => Node][]) {
+      const n = argumentsOf(name);
+      for (const row of rowsOf(name).filter((r) => r[n]! > -20)) {
+        slopes(f, row.slice(0, n)).forEach((got, k) => {
+          const expected = Math.exp(row[n]!) * row[n + 1 + k]!;
+          expect(Math.abs(got - expected), `${name} of (${row.slice(0, n)}), ∂${k}`).toBeLessThan(
+            1e-11 * Math.abs(expected) + 1e-17,
+          );
+        });
+      }
+    }
+  });
+
+  test("Owen's T and von Mises have the slopes of their differences", () => {
+    for (const [f, points] of [
+      [
+        special.owensT,
+        [
+          [0.5, 1.5],
+          [-1.25, 0.25],
+          [2, -3],
+        ],
+      ],
+      [
+        special.vonMisesCdf,
+        [
+          [0.5, 2],
+          [-2, 0.5],
+          [0.25, 40],
+          [0.125, 400],
+        ],
+      ],
+    ] as const)
+      for (const at of points) {
+        const value = (...x: number[]): number => valuesOf(f(...x))[0]!;
+        slopes(f, at).forEach((got, k) => {
+          const h = 1e-4 * at[k]!;
+          const moved = (steps: number): number => value(...at.map((x, i) => (i === k ? x + steps * h : x)));
+          const expected = (8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / (12 * h);
+          expect(Math.abs(got - expected), `(${at}), ∂${k}`).toBeLessThan(1e-9);
+        });
+      }
   });
 });

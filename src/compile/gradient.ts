@@ -100,6 +100,14 @@ const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)
       () => g.mul(a, g.exp(g.sub(kernel, g.lbeta(p, q)))),
     ];
   },
+  [Op.VonMisesCdf]: ({ inputs }, a) => {
+    const [x, kappa] = inputs as [Node, Node];
+    const logNormalizer = g.add(map(Op.LogBesselI0, [kappa]), 2 * HALF_LOG_2PI);
+    return [
+      () => g.mul(a, g.exp(g.sub(g.mul(kappa, g.cos(x)), logNormalizer))),
+      () => g.mul(a, map(Op.VonMisesCdfDerivative, inputs)),
+    ];
+  },
   [Op.OwensT]: ({ inputs }, a) => {
     const [h, t] = inputs as [Node, Node];
     const whole = g.add(1, g.square(t));

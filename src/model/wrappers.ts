@@ -8,7 +8,7 @@ import { commonShape, data, eventSize, type Node, sumEvent } from "../compile/no
 import { rangeError, typeError } from "../errors.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
-import { choose } from "./distributions/formulas.js";
+import { choose, log1mExp } from "./distributions/formulas.js";
 import { exp, log } from "./distributions/scalar.js";
 import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js";
 import { byDensity, forElements } from "./expectation.js";
@@ -128,7 +128,7 @@ export class Truncated extends Bounded {
     const upper = inRows(held(logSurvival(base, high.at)), high.counts, LOG_0);
     const right = g.less(-Math.LN2, lower);
     const top = choose(right, above(), below());
-    return g.add(top, g.log(g.neg(g.expm1(g.sub(choose(right, upper, lower), top)))));
+    return g.add(top, log1mExp(g.sub(choose(right, upper, lower), top)));
   }
 
   override termOf(x: Node): TermOf {

@@ -205,6 +205,8 @@ const make = {
     sampler: Sampler.Kumaraswamy,
     cdf: (x, a, b) => g.neg(g.expm1(g.mul(b, g.log1p(g.neg(g.exp(g.mul(a, g.log(f.clamp(x, 0, 1))))))))),
     survival: (x, a, b) => g.exp(g.mul(b, g.log(g.neg(g.expm1(g.mul(a, g.log(f.clamp(x, 0, 1)))))))),
+    logCdf: (x, a, b) => f.log1mExp(g.mul(b, f.log1mExp(g.mul(a, g.log(f.clamp(x, 0, 1)))))),
+    logSurvival: (x, a, b) => g.mul(b, f.log1mExp(g.mul(a, g.log(f.clamp(x, 0, 1))))),
     quantile: (p, a, b) => g.exp(g.div(g.log(g.neg(g.expm1(g.div(g.log1p(g.neg(p)), b)))), a)),
     mean: (a, b) => kumaraswamyMoment(1, a, b),
     variance: (a, b) => kumaraswamyMoment(2, a, b) - kumaraswamyMoment(1, a, b) ** 2,

@@ -18,6 +18,10 @@ export const atLeast0 = (x: Node): Node => g.max(x, 0);
 export const choose = (condition: Node, then: g.Operand, otherwise: g.Operand): Node =>
   g.add(g.mul(condition, then), g.mul(oneMinus(condition), otherwise));
 
+/** log(1 − eᵘ) for u ≤ 0, exact on either side of u = −log 2, with its derivative. */
+export const log1mExp = (u: Node): Node =>
+  choose(g.less(u, -Math.LN2), g.log1p(g.neg(g.exp(g.min(u, -0.5)))), g.log(g.neg(g.expm1(g.max(u, -1)))));
+
 /** atan for any x: three halvings of the angle and its series. */
 export function atan(x: Node): Node {
   let t = clamp(x, -1e150, 1e150);
@@ -35,11 +39,11 @@ const isFar = (z: Node): Node => g.less(1, g.abs(z));
 export function cauchyCdf(z: Node): Node {
   const tail = cauchyTail(z);
   const far = choose(g.less(z, 0), tail, oneMinus(tail));
-  return choose(isFar(z), far, g.add(0.5, g.mul(1 / Math.PI, atan(clamp(z, -1, 1)))));
+  return choose(isFar(z), far, g.add(0.5, g.mul(1 / Math.PI, atan(clamp(z, -1.5, 1.5)))));
 }
 /** The cdf of |Z|, z ≥ 0. */
 export const halfCauchyCdf = (z: Node): Node =>
-  choose(isFar(z), oneMinus(g.mul(2, cauchyTail(z))), g.mul(2 / Math.PI, atan(g.min(z, 1))));
+  choose(isFar(z), oneMinus(g.mul(2, cauchyTail(z))), g.mul(2 / Math.PI, atan(g.min(z, 1.5))));
 export const cauchySurvival = (z: Node): Node => cauchyCdf(g.neg(z));
 /** −cot πp. Near 1 the angle from the other end is used. */
 export function cauchyQuantile(p: Node): Node {
@@ -62,7 +66,7 @@ export function laplaceQuantile(p: Node): Node {
 
 /** log(1 − exp(−e⁻ᶻ)), which is −z to double precision for z > 40. */
 export const gumbelLogSurvival = (z: Node): Node =>
-  g.sub(g.log(g.neg(g.expm1(g.neg(g.exp(g.neg(clamp(z, -700, 40))))))), g.max(g.sub(z, 40), 0));
+  g.sub(log1mExp(g.neg(g.exp(g.neg(clamp(z, -700, 40))))), g.max(g.sub(z, 40), 0));
 
 /** −log(1 − p), the quantile of a standard exponential. */
 export const exponentialQuantile = (p: Node): Node => g.neg(g.log1p(g.neg(p)));

@@ -44,6 +44,7 @@ const make = {
     sampler: Sampler.Exponential,
     cdf: (x, rate) => g.neg(g.expm1(g.neg(g.mul(rate, f.atLeast0(x))))),
     survival: (x, rate) => g.exp(g.neg(g.mul(rate, f.atLeast0(x)))),
+    logCdf: (x, rate) => f.log1mExp(g.neg(g.mul(rate, f.atLeast0(x)))),
     logSurvival: (x, rate) => g.neg(g.mul(rate, f.atLeast0(x))),
     quantile: (p, rate) => g.div(f.exponentialQuantile(p), rate),
     mean: (rate) => 1 / rate,
@@ -95,6 +96,7 @@ const make = {
     sampler: Sampler.Weibull,
     cdf: (x, k, s) => g.neg(g.expm1(g.neg(g.exp(g.mul(k, g.sub(g.log(f.atLeast0(x)), g.log(s))))))),
     survival: (x, k, s) => g.exp(g.neg(g.exp(g.mul(k, g.sub(g.log(f.atLeast0(x)), g.log(s)))))),
+    logCdf: (x, k, s) => f.log1mExp(g.neg(g.exp(g.mul(k, g.sub(g.log(f.atLeast0(x)), g.log(s)))))),
     logSurvival: (x, k, s) => g.neg(g.exp(g.mul(k, g.sub(g.log(f.atLeast0(x)), g.log(s))))),
     quantile: (p, k, s) => g.mul(s, g.exp(g.div(g.log(f.exponentialQuantile(p)), k))),
     mean: (k, s) => s * weibullMoment(1, k),
@@ -111,8 +113,7 @@ const make = {
     cdf: (x, least, shape) => g.abs(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
     survival: (x, least, shape) => g.exp(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least))))),
     // Below a minimum that a latent moves, log 0 is held to a number, so that nothing flows through it.
-    logCdf: (x, least, shape) =>
-      g.log(g.max(g.neg(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))), 1e-300)),
+    logCdf: (x, least, shape) => f.log1mExp(g.min(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))), -1e-300)),
     quantile: (p, least, shape) => g.mul(least, g.exp(g.div(f.exponentialQuantile(p), shape))),
     mean: (least, shape) => (shape > 1 ? (shape * least) / (shape - 1) : INF),
     variance: (least, shape) =>
@@ -136,7 +137,7 @@ const make = {
     logSurvival: (x, mean, shape) => {
       const { near, far } = waldTails(x, mean, shape);
       const above = g.logNdtr(g.neg(near));
-      return g.add(above, g.log(g.neg(g.expm1(g.sub(far, above)))));
+      return g.add(above, f.log1mExp(g.sub(far, above)));
     },
     mean: (mean) => mean,
     variance: (mean, shape) => (mean / shape) * mean * mean,

@@ -1,0 +1,236 @@
+// Truncated and censored distributions in models: log densities and derivatives in every parameter against tables computed from the
+// definitions (scripts/distributions/wrapped.py), with bounds in the middle and in tails whose probability no double holds; and
+// fits whose answers are known.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { Distribution, Expression } from "../src/index.js";
+import * as v from "../src/index.js";
+
+/** Each family of the table from its parameters. */
+const families: Record<string, (...p: Expression[]) => Distribution> = {
+  normal: (m, s) => v.normal(m!, s!),
+  halfNormal: (s) => v.halfNormal(s!),
+  studentT: (df, m, s) => v.studentT(df!, m!, s!),
+  halfStudentT: (df, s) => v.halfStudentT(df!, s!),
+  cauchy: (m, s) => v.cauchy(m!, s!),
+  halfCauchy: (s) => v.halfCauchy(s!),
+  laplace: (m, s) => v.laplace(m!, s!),
+  logistic: (m, s) => v.logistic(m!, s!),
+  gumbel: (m, s) => v.gumbel(m!, s!),
+  beta: (a, b) => v.beta(a!, b!),
+  kumaraswamy: (a, b) => v.kumaraswamy(a!, b!),
+  logNormal: (m, s) => v.logNormal(m!, s!),
+  exponential: (r) => v.exponential(r!),
+  gamma: (a, b) => v.gamma(a!, b!),
+  inverseGamma: (a, s) => v.inverseGamma(a!, s!),
+  chiSquare: (df) => v.chiSquare(df!),
+  weibull: (k, s) => v.weibull(k!, s!),
+  pareto: (m, a) => v.pareto(m!, a!),
+  inverseGaussian: (m, k) => v.inverseGaussian(m!, k!),
+  skewNormal: (m, s, a) => v.skewNormal(m!, s!, a!),
+  poisson: (r) => v.poisson(r!),
+  negativeBinomial: (m, f) => v.negativeBinomial(m!, f!),
+  binomial: (p) => v.binomial(40, v.sigmoid(v.log(p!).sub(v.log1p(p!.neg())))),
+  zeroInflated: (r) => v.zeroInflated(v.poisson(r!), 0.25),
+  mixture: (a, b, c, d) => v.mixture([0.25, 0.75], [v.gamma(a!, b!), v.gamma(c!, d!)]),
+};
+/** Families whose first parameter may be any number. */
+const located = ["normal", "cauchy", "laplace", "logistic", "gumbel", "logNormal", "skewNormal"];
+const isReal = (family: string, i: number): boolean =>
+  family === "studentT" ? i === 1 : (located.includes(family) && i === 0) || (family === "skewNormal" && i === 2);
+
+interface Case {
+  readonly family: string;
+  readonly parameters: readonly number[];
+  readonly kind: "truncated" | "censored";
+  readonly low: number;
+  readonly high: number;
+  readonly x: number;
+  /** The log density, and its derivatives; with the size of the terms they are the sums of. */
+  readonly results: readonly { readonly value: number; readonly size: number }[];
+}
+
+const cases: Case[] = readFileSync(new URL("./wrapped.txt", import.meta.url), "utf8")
+  .replaceAll("inf", "Infinity")
+  .trimEnd()
+  .split("\n")
+  .map((line) => {
+    const [family, parameters, kind, ...numbers] = line.split(" ");
+    const [low, high, x] = numbers.map(Number);
+    const results = numbers.slice(3).map((text) => {
+      const [value, size] = text.split(":").map(Number);
+      return { value: value!, size: size ?? Math.abs(value!) };
+    });
+    return {
+      family: family!,
+      parameters: parameters!.split(",").map(Number),
+      kind: kind as Case["kind"],
+      low: low!,
+      high: high!,
+      x: x!,
+      results,
+    };
+  });
+
+/** The log density of some observations and its derivatives in each parameter, the same parameters for all. */
+function evaluate(
+  { family, parameters }: Pick<Case, "family" | "parameters">,
+  observed: (d: Distribution, context: v.ModelContext) => void,
+): { logDensity: number; slopes: number[] } {
+  const target = v
+    .model<null>((context) => {
+      // At 0 a coordinate makes the parameter what it is to be; a positive one is multiplied, and its derivative divided.
+      const p = parameters.map((value, i) => {
+        const z = context.sample(`z${i}`, v.flat(v.real));
+        if (isReal(family, i)) return z.add(value);
+        return family === "binomial" ? v.sigmoid(z.add(Math.log(value) - Math.log1p(-value))) : z.exp().mul(value);
+      });
+      observed(families[family]!(...p), context);
+    })
+    .compile(null);
+  const gradient = new Float64Array(parameters.length);
+  const logDensity = target.logDensityGradient(new Float64Array(parameters.length), gradient);
+  target.dispose();
+  const unit = (value: number, i: number): number =>
+    isReal(family, i) ? 1 : family === "binomial" ? value * (1 - value) : value;
+  return { logDensity, slopes: parameters.map((value, i) => gradient[i]! / unit(value, i)) };
+}
+
+const wrap = (d: Distribution, { kind, low, high }: Case): Distribution =>
+  kind === "truncated" ? v.truncated(d, low, high) : v.censored(d, low, high);
+
+/** Relative to the size of the terms. */
+const TOLERANCE = 1e-10;
+
+describe.each(Object.keys(families))("truncated and censored %s", (family) => {
+  const own = cases.filter((c) => c.family === family);
+
+  test("has the log density and the derivatives of its definition, in any tail", () => {
+    expect(own.length).toBeGreaterThanOrEqual(6);
+    for (const c of own) {
+      const where = `${c.kind} [${c.low}, ${c.high}] ${family}(${c.parameters}) at ${c.x}`;
+      const { logDensity, slopes } = evaluate(c, (d, { observe }) => observe("x", wrap(d, c), c.x));
+      [logDensity, ...slopes].forEach((got, k) => {
+        const { value, size } = c.results[k]!;
+        const what = k ? `∂${k - 1}` : "log density";
+        expect(Math.abs(got - value), `${where}, ${what}: ${got}, not ${value}`).toBeLessThanOrEqual(
+          TOLERANCE * size + 1e-140,
+        );
+      });
+    }
+  });
+});
+
+describe("bounds by row", () => {
+  const INF = Number.POSITIVE_INFINITY;
+  const lows = [-INF, 0, 0.5, -INF, 0.25, 1];
+  const highs = [2, INF, 3, INF, 1.5, INF];
+  const values = [2, 1, 0.5, 4, 0.75, 1];
+
+  test.each([
+    ["gamma", [2.25, 1.5]],
+    ["studentT", [4.5, 0.5, 1.5]],
+    ["weibull", [1.5, 2]],
+    ["logNormal", [0.5, 1.5]],
+    ["gumbel", [0.5, 1.5]],
+    ["laplace", [0.5, 1.5]],
+    ["poisson", [2.5]],
+  ] as const)("infinite in some rows: %s of many rows is the sum of each alone", (family, parameters) => {
+    const counts = family === "poisson";
+    for (const kind of ["truncated", "censored"] as const) {
+      const x = values.map((y) => (counts ? Math.floor(y) : y));
+      const low = lows.map((y) => (counts ? Math.min(y, 0) : y));
+      const wrapped = { truncated: v.truncated, censored: v.censored }[kind];
+      const together = evaluate({ family, parameters }, (d, { plate, observe }) => {
+        const rows = plate("row", x.length);
+        observe("x", wrapped(d, rows.data(low), rows.data(highs)), rows.data(x));
+      });
+      const alone = x.map((y, i) =>
+        evaluate({ family, parameters }, (d, { observe }) => observe("x", wrapped(d, low[i], highs[i]), y)),
+      );
+      const sum = (f: (e: (typeof alone)[number]) => number): number => alone.reduce((a, e) => a + f(e), 0);
+      expect(Math.abs(together.logDensity - sum((e) => e.logDensity)), kind).toBeLessThan(1e-12);
+      together.slopes.forEach((s, i) => {
+        expect(Math.abs(s - sum((e) => e.slopes[i]!)), `${kind}, ∂${i}`).toBeLessThan(1e-11);
+      });
+    }
+  });
+
+  test("bounds of counts that are no integers are those of the counts between them", () => {
+    const at = (d: Distribution): number => d.logProb(2);
+    expect(at(v.truncated(v.poisson(2), 0.5, 3.5))).toBe(at(v.truncated(v.poisson(2), 1, 3)));
+    expect(at(v.censored(v.poisson(2), 2.5, 7))).toBe(at(v.censored(v.poisson(2), 2, 7)));
+    expect(() => v.truncated(v.poisson(2), 1.2, 1.8)).toThrow("expected low < high, got 2 and 1");
+  });
+});
+
+describe("fits", () => {
+  test("exponential survival times that end at a limit have the gamma posterior of their deaths and total time", async () => {
+    const limit = 1.5;
+    const times = [...v.exponential(0.8).sample(60, { seed: 1 })].map((t) => Math.min(t, limit));
+    const survival = v.model<null>(({ sample, observe, plate }) => {
+      const rate = sample("rate", v.gamma(2, 2));
+      const patients = plate("patient", times.length);
+      observe("time", v.censored(v.exponential(rate), undefined, limit), patients.data(times));
+    });
+    const posterior = await v.fit(survival, null, { seed: 1 });
+    const deaths = times.filter((t) => t < limit).length;
+    const exact = v.gamma(2 + deaths, 2 + times.reduce((a, b) => a + b));
+    const sd = Math.sqrt(exact.variance() as number);
+    expect(Math.abs(posterior.mean("rate")[0]! - (exact.mean() as number))).toBeLessThan(0.1 * sd);
+    expect(Math.abs(posterior.sd("rate")[0]! / sd - 1)).toBeLessThan(0.1);
+  });
+
+  /** Each latent of a fit to `rows` simulated values lies within four standard deviations of what it was simulated with. */
+  async function recovers(
+    truth: Readonly<Record<string, number>>,
+    likelihood: (p: Record<string, Expression>) => Distribution,
+    prior: Readonly<Record<string, Distribution>>,
+    values: ArrayLike<number>,
+  ): Promise<void> {
+    const simulated = v.model<null>(({ sample, observe, plate }) => {
+      const p = Object.fromEntries(Object.entries(prior).map(([name, d]) => [name, sample(name, d)]));
+      const rows = plate("row", values.length);
+      observe("x", likelihood(p), rows.data(Float64Array.from(values)));
+    });
+    const posterior = await v.fit(simulated, null, { seed: 1 });
+    for (const [name, value] of Object.entries(truth)) {
+      const [mean, sd] = [posterior.mean(name)[0]!, posterior.sd(name)[0]!];
+      expect(Math.abs(mean - value) / sd, `${name}: ${mean} ± ${sd}, not ${value}`).toBeLessThan(4);
+      expect(sd / Math.abs(value), name).toBeLessThan(0.35);
+    }
+  }
+
+  test("gamma and Weibull survival times, a third of them cut off, give back their parameters", async () => {
+    const times = v
+      .gamma(2.5, 1)
+      .sample(800, { seed: 2 })
+      .map((t) => Math.min(t, 3));
+    const wide = { shape: v.halfNormal(10), rate: v.halfNormal(10) };
+    await recovers({ shape: 2.5, rate: 1 }, (p) => v.censored(v.gamma(p.shape!, p.rate!), undefined, 3), wide, times);
+    const worn = v
+      .weibull(1.5, 2)
+      .sample(800, { seed: 3 })
+      .map((t) => Math.min(t, 2));
+    await recovers(
+      { shape: 1.5, scale: 2 },
+      (p) => v.censored(v.weibull(p.shape!, p.scale!), undefined, 2),
+      { shape: v.halfNormal(10), scale: v.halfNormal(10) },
+      worn,
+    );
+  });
+
+  test("a Student's t of which only one side was recorded gives back its location, scale and tail", async () => {
+    const seen = v
+      .studentT(4, 1, 2)
+      .sample(3000, { seed: 4 })
+      .filter((x) => x > 0);
+    await recovers(
+      { df: 4, loc: 1, scale: 2 },
+      (p) => v.truncated(v.studentT(p.df!, p.loc!, p.scale!), 0),
+      { df: v.gamma(2, 0.2), loc: v.normal(0, 5), scale: v.halfNormal(10) },
+      seen,
+    );
+  });
+});
