@@ -1,82 +1,10 @@
 // Measures one workload on one build of the core, in a process of its own: neither the other workloads' types in the plain loops nor
-// another core's memory can disturb it. Prints one line of JSON. The invariant: nothing is timed before both sides have been
-// seen to compute the same.
+// another core's memory can disturb it. Prints one line of JSON.
 
-import { baseline } from "./baseline.js";
 import { loadBuild } from "./build.js";
-import { type Workload, workloads } from "./data.js";
-import { EngineFit, normalsOf } from "./engine.js";
-import { type Comparison, compare, warmUp } from "./interleave.js";
-import { kernelSizes, kernels } from "./kernels.js";
-
-/** What the child reports: the comparisons, or why there are none. */
-export interface Report {
-  readonly skipped?: string;
-  readonly rows: readonly Row[];
-}
-
-export interface Row extends Comparison {
-  readonly name: string;
-  readonly title: string;
-  readonly unit: "step" | "element";
-  readonly build: string;
-  readonly required?: number;
-  /** Largest difference found before timing, relative to max(1, |value|); kernels state theirs in words. */
-  readonly agreement: number | string;
-}
-
-const CHECKED_STEPS = 50;
-const TOLERANCE = 1e-9;
-
-/** Largest difference relative to max(1, |expected|); NaN counts as infinite. */
-function largestDifference(got: Float64Array, want: Float64Array): number {
-  if (got.length !== want.length) return Infinity;
-  let largest = 0;
-  for (let i = 0; i < want.length; i++) {
-    const d = Math.abs(got[i]! - want[i]!) / Math.max(1, Math.abs(want[i]!));
-    if (!(d <= largest)) largest = Number.isNaN(d) ? Infinity : d;
-  }
-  return largest;
-}
-
-function measureWorkload(workload: Workload, build: string, quick: boolean): Row {
-  const checked = new EngineFit(workload);
-  const fed = baseline(workload, normalsOf(workload, CHECKED_STEPS));
-  const elbo = largestDifference(checked.run(CHECKED_STEPS), fed.run(CHECKED_STEPS));
-  const agreement = Math.max(elbo, largestDifference(checked.parameters(), fed.parameters));
-  checked.dispose();
-  if (!(agreement <= TOLERANCE))
-    throw new Error(`${workload.name}: after ${CHECKED_STEPS} steps on equal normals the sides differ by ${agreement}`);
-
-  const plain = baseline(workload);
-  const engine = new EngineFit(workload);
-  // Many steps a crossing, as in a fit, yet samples short enough to slip between other processes.
-  const steps = Math.max(1, Math.min(2_000, Math.round(4e-4 / (warmUp(() => plain.run(10), 0.3) / 10))));
-  const comparison = compare(
-    { count: steps, run: () => plain.run(steps) },
-    { count: steps, run: () => engine.run(steps) },
-    quick,
-  );
-  engine.dispose();
-  const { name, title, required } = workload;
-  return { name, title, unit: "step", build, required, agreement, ...comparison };
-}
-
-function measureKernels(build: string, quick: boolean, only: string | undefined): Row[] {
-  const rows: Row[] = [];
-  for (const { name, agreement, required, make } of kernels) {
-    if (only !== undefined && only !== name) continue;
-    for (const n of kernelSizes) {
-      const pair = make(n);
-      pair.check();
-      const comparison = compare(pair.plain, pair.engine, quick);
-      pair.dispose();
-      const title = `${name}, n = ${n.toLocaleString("en")}`;
-      rows.push({ name: "W5", title, unit: "element", build, ...(required && { required }), agreement, ...comparison });
-    }
-  }
-  return rows;
-}
+import { workloads } from "./data.js";
+import { compare } from "./interleave.js";
+import { measureKernels, measureWorkload, type Report } from "./measure.js";
 
 const [name = "", build = "release", mode = "full"] = process.argv.slice(2);
 const quick = mode === "quick";
@@ -85,7 +13,9 @@ if (!loadBuild(build)) report = { skipped: `this JavaScript engine cannot run th
 else {
   const workload = workloads.find((w) => w.name === name);
   report = {
-    rows: workload ? [measureWorkload(workload, build, quick)] : measureKernels(build, quick, name.split(":")[1]),
+    rows: workload
+      ? [measureWorkload(workload, build, quick, compare)]
+      : measureKernels(build, quick, name.split(":")[1], compare),
   };
 }
 console.log(JSON.stringify(report));

@@ -7,8 +7,8 @@ import { core } from "../src/core/load.js";
 import { f64, i32, Scope } from "../src/core/memory.js";
 import { halfNormal, model, normal } from "../src/index.js";
 import { adam, adamState } from "./baseline.js";
+import type { Side } from "./comparison.js";
 import { adamSettings, mulberry32 } from "./data.js";
-import type { Side } from "./interleave.js";
 import { fillNormals } from "./random.js";
 
 /** The two sides of a kernel, with a check that throws when they disagree. */

@@ -8,8 +8,8 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Benchmark from "benchmark";
-import type { Report, Row } from "./child.js";
 import { workloads } from "./data.js";
+import type { Report, Row } from "./measure.js";
 import { table } from "./table.js";
 
 const usage = `npm run bench -- [options]

@@ -1,27 +1,24 @@
 // The normals of the hand-written version: xoshiro128** (Blackman & Vigna 2018) under the ziggurat of Marsaglia & Tsang (2000) with
-// 128 layers, the fastest way to normals that plain JavaScript has. The state is held in module variables: V8 keeps
-// them cheaper than fields of an object.
+// 128 layers, the fastest way to normals that plain JavaScript has. The state is held in a typed array: module variables are as fast in
+// Node 20, but Chromium 156 makes a heap number of every value they take (96 ns a normal, not 9).
 
 import { mulberry32 } from "./data.js";
 
 const seeding = mulberry32(2024);
 const word = (): number => Math.floor(seeding() * 4294967296) | 0;
-let s0 = word();
-let s1 = word();
-let s2 = word();
-let s3 = word();
+const state = Int32Array.of(word(), word(), word(), word());
 
 /** 32 random bits, signed. */
 function bits(): number {
+  const s1 = state[1]!;
+  const s2 = state[2]! ^ state[0]!;
+  const s3 = state[3]! ^ s1;
   const scrambled = Math.imul(s1, 5);
   const result = Math.imul((scrambled << 7) | (scrambled >>> 25), 9);
-  const t = s1 << 9;
-  s2 ^= s0;
-  s3 ^= s1;
-  s1 ^= s2;
-  s0 ^= s3;
-  s2 ^= t;
-  s3 = (s3 << 11) | (s3 >>> 21);
+  state[0]! ^= s3;
+  state[1] = s1 ^ s2;
+  state[2] = s2 ^ (s1 << 9);
+  state[3] = (s3 << 11) | (s3 >>> 21);
   return result;
 }
 

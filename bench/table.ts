@@ -1,6 +1,6 @@
 // The table of `npm run bench`: one row per workload and build, ratios with their quartiles beside what is required.
 
-import type { Row } from "./child.js";
+import type { Row } from "./measure.js";
 
 function time(seconds: number, unit: Row["unit"]): string {
   const value = seconds * (unit === "step" ? 1e6 : 1e9);

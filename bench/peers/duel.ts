@@ -2,8 +2,8 @@
 // in turn (ours on either build, the contestant, the order turned round each time), so that what else the machine does
 // hits all. The answer is the median of the ratios of neighbouring blocks, with their quartiles.
 
+import { quantile } from "../comparison.js";
 import type { Workload } from "../data.js";
-import { quantile } from "../interleave.js";
 import type { Contestant } from "./contestants.js";
 import { type Command, Peer } from "./process.js";
 import type { Fitted, Timed } from "./protocol.js";
