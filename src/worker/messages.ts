@@ -8,8 +8,9 @@ import type { FitRecord } from "../vi/record.js";
 /** Marks our messages among others of the same port. */
 export const protocol = "variational 1";
 
-/** The options of `fit` that can travel: functions cannot, so the signal and the listener stay at home; of a fit to resume goes what
- * it takes. */
+/**
+ * The options of `fit` that can travel: functions cannot, so the signal and the listener stay at home; of a fit to resume goes what it takes.
+ */
 export type RemoteOptions = Omit<FitOptions, "signal" | "onProgress" | "optimizer">;
 
 /** From the page. */
