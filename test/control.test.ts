@@ -1,6 +1,7 @@
 // How a fit ends before it is done: maxSteps bounds every kind of step, and an abort at any moment leaves the best state so far.
 
 import { describe, expect, test } from "vitest";
+import { adamW } from "../src/index.js";
 import { algorithms } from "../src/vi/algorithms.js";
 import { type Fit, type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
 import { abortedAt, counting } from "./support/signals.js";
@@ -21,6 +22,7 @@ describe("maxSteps", () => {
     { algorithm: "laplace" },
     { algorithm: "dadvi" },
     { algorithm: "bam" },
+    { algorithm: "bam", family: "lowRank", rank: 4 },
   ];
   for (const options of limited)
     test(`is either enough, and then changes nothing, or the outcome: ${JSON.stringify(options)}`, () => {
@@ -57,6 +59,16 @@ describe("maxSteps", () => {
     }
     const enough = fitTargetSync(funnel, { seed: 1, posteriorDraws: 20, maxSteps: 9_999 });
     expect(words(enough)).toEqual(words(free));
+  });
+
+  test("bounds first-order methods and the search that they begin with", () => {
+    for (const options of [{ family: "lowRank", rank: 3 }, { optimizer: adamW({ rate: 0.05 }) }] as const)
+      for (const maxSteps of [1, 20, 100]) {
+        const fit = fitTargetSync(eightSchools, { algorithm: "advi", ...options, maxSteps, posteriorDraws: 20 });
+        expect(fit.status).toBe("maxSteps");
+        expect(fit.result.steps).toBeLessThanOrEqual(maxSteps);
+        expect(finite(fit.unconstrainedDraws())).toBe(true);
+      }
   });
 
   test("a fit of many dimensions ends within it, choice of the rate included", () => {

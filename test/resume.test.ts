@@ -41,6 +41,8 @@ const cases: readonly (readonly [string, Target, FitOptions])[] = [
   ["a funnel", funnel, { seed: 1 }],
   ["Adam", eightSchools, { warmUp: false, family: "fullRank", draws: 4, seed: 3 }],
   ["Adam from a start", eightSchools, { algorithm: "advi", family: "meanField", init: new Float64Array(10).fill(-0) }],
+  ["low rank", eightSchools, { algorithm: "advi", family: "lowRank", rank: 3, seed: 2, maxSteps: 700 }],
+  ["another optimiser", eightSchools, { algorithm: "advi", family: "meanField", optimizer: dowg(), maxSteps: 700 }],
   ["many dimensions", many, { seed: 2, checkDraws: 64 }],
 ];
 
@@ -72,7 +74,8 @@ describe("a fit that was ended goes on as if it had not been", () => {
           continue;
         }
         expect(ended.status).toBe("cancelled");
-        expect(words(fitTargetSync(target, { resume: ended }))).toEqual(wanted);
+        const { optimizer } = options;
+        expect(words(fitTargetSync(target, { resume: ended, optimizer }))).toEqual(wanted);
       }
     });
 

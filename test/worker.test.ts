@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { fit, type Summary } from "../src/index.js";
+import { fit, loadPosterior, type Summary, savePosterior } from "../src/index.js";
 import { connect, type FitWorker, RemoteFit, serve } from "../src/worker/index.js";
 import { findBrowser, inBrowser, pageOf, skipped } from "./support/engines.js";
 import { schools, start } from "./worker/models.js";
@@ -68,6 +68,26 @@ describe("in a thread of Node", () => {
     const lines = (s: Summary): string => `${s}`;
     expect(lines(there.summary())).toBe(lines(here.summary()));
     expect(there.result.approximation).toEqual(here.result.approximation);
+    here.dispose();
+  });
+
+  test("a fit is saved, drawn from and resumed as one that is made here", async () => {
+    const options = { seed: 3, posteriorDraws: 100 };
+    const here = await fit(schools, data, options);
+    const stop = new AbortController();
+    stop.abort();
+    const remote = thread();
+    const ended = await remote.fit("schools", data, { ...options, signal: stop.signal });
+    expect(ended.status).toBe("cancelled");
+    const whole = await remote.fit("schools", data, { resume: ended });
+    expect(savePosterior(whole)).toEqual(savePosterior(here));
+    const again = await remote.fit("schools", data, { resume: loadPosterior(savePosterior(ended)) });
+    expect(again.unconstrainedDraws()).toEqual(here.unconstrainedDraws());
+    expect(() => whole.sample(10).draws("mu")).toThrow(/loadPosterior\(savePosterior\(fit\)\)/);
+    const other = { effect: data.effect.map((y) => y + 1), error: data.error };
+    await expect(remote.fit("schools", other, { resume: ended })).rejects.toThrow(
+      /options\.resume: expected the model/,
+    );
     here.dispose();
   });
 

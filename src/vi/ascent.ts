@@ -115,7 +115,7 @@ function* climb(
       const stall = new StoppingRule(options.optimizer ? patience : stagePatience);
       let inARow = 0;
       for (;;) {
-        if (session.steps >= options.maxSteps) return { parameters, end: "maxSteps" };
+        if (!session.allows(1)) return { parameters, end: "maxSteps" };
         const elbo = evaluate(state.position);
         session.record(elbo);
         if (Number.isFinite(elbo) && optimizer.step(state, gradient)) {
@@ -141,6 +141,7 @@ function* climb(
 /** ADVI by a first-order optimiser. */
 export function* ascentRun(target: Target, options: AscentOptions): Run<AscentResult> {
   const session = new Session(target, options.seed);
+  session.limit = options.maxSteps;
   const found = (): Pick<AscentResult, "gradients" | "trace" | "steps" | "refused" | "blamed"> => ({
     gradients: session.evaluator.gradients,
     trace: session.trace,

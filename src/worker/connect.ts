@@ -4,7 +4,8 @@
 import { typeError } from "../errors.js";
 import { Posterior } from "../posterior.js";
 import type { Target } from "../target.js";
-import type { Fit, FitOptions } from "../vi/fit.js";
+import type { Fit, FitOptions, Resumable } from "../vi/fit.js";
+import type { FitRecord } from "../vi/record.js";
 import { buffersOf, type Fitted, isReply, protocol, type RemoteOptions, type Request } from "./messages.js";
 
 /** What `connect` needs of a worker; a Web Worker, a thread of Node and a MessagePort have it. */
@@ -34,9 +35,11 @@ export interface RemoteFitOptions extends Omit<FitOptions, "optimizer"> {
 }
 
 /** A posterior that was fitted in a worker. */
-export class RemoteFit extends Posterior {
+export class RemoteFit extends Posterior implements Resumable {
   /** The approximation on the unconstrained scale, and the record of the fit. */
   readonly result: Fit["result"];
+  /** With it the posterior is saved and resumed. */
+  readonly record: FitRecord;
 
   constructor(fitted: Fitted) {
     const { result, dimension, draws, unconstrained, logRatios, values, sites, names, unconstrainedNames } = fitted;
@@ -60,10 +63,16 @@ export class RemoteFit extends Posterior {
       trace: result.trace,
       gradients: result.gradients,
       draws: draws || undefined,
-      sample: draws ? () => unconstrained : undefined,
+      sample: draws
+        ? (count, seed) => {
+            if (count === draws && seed === undefined) return unconstrained;
+            throw new Error("new draws are made where the core is: loadPosterior(savePosterior(fit)).sample(draws)");
+          }
+        : undefined,
       logRatios: logRatios && (() => logRatios),
     });
     this.result = result;
+    this.record = fitted.record;
   }
 }
 
@@ -149,7 +158,10 @@ export function connect(worker: WorkerLike): FitWorker {
       const id = count++;
       const send = (request: Request, transfer: ArrayBuffer[] = []): void => worker.postMessage(request, transfer);
       return new Promise<RemoteFit>((resolve, reject) => {
-        const remote: RemoteOptions = rest;
+        const { resume } = rest;
+        const remote: RemoteOptions = resume
+          ? { ...rest, resume: { record: resume.record, status: resume.status, trace: resume.trace } }
+          : rest;
         const plain = clonable(data);
         const request: Request = {
           protocol,

@@ -3,11 +3,14 @@
 import type { Progress } from "../optim/run.js";
 import type { Site } from "../target.js";
 import type { Fit, FitOptions } from "../vi/fit.js";
+import type { FitRecord } from "../vi/record.js";
 
 /** Marks our messages among others of the same port. */
 export const protocol = "variational 1";
 
-/** The options of `fit` that can travel: functions cannot, so the signal and the listener stay at home. */
+/**
+ * The options of `fit` that can travel: functions cannot, so the signal and the listener stay at home; of a fit to resume goes what it takes.
+ */
 export type RemoteOptions = Omit<FitOptions, "signal" | "onProgress" | "optimizer">;
 
 /** From the page. */
@@ -26,6 +29,7 @@ export type Request =
 /** A fit without its model: what a posterior is made of, with the draws already drawn. */
 export interface Fitted {
   readonly result: Fit["result"];
+  readonly record: FitRecord;
   readonly khat: number;
   readonly dimension: number;
   /** Draws kept; 0 when there is no approximation. */

@@ -42,11 +42,12 @@ function ownPort(): ServerPort {
 
 /** A posterior as plain arrays. */
 function packed(posterior: Fit, correct: boolean): Fitted {
-  const { result, target, khat, size } = posterior;
+  const { result, record, target, khat, size } = posterior;
   const draws = result.approximation ? size : 0;
   const unconstrained = draws ? posterior.unconstrainedDraws() : new Float64Array(0);
   return {
     result,
+    record,
     khat,
     dimension: target.dimension,
     draws,
