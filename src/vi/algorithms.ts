@@ -17,7 +17,8 @@ import { laplaceRun } from "./laplace.js";
 import { mapRun } from "./map.js";
 import { multipathRun } from "./multipath.js";
 import type { Outcome } from "./outcome.js";
-import { pathfinderRun } from "./pathfinder.js";
+import { type Path, pathfinderRun, pathRun } from "./pathfinder.js";
+import { pathCount } from "./paths.js";
 import { objection, objectionWords, type Shift, shiftByWeights } from "./witness.js";
 
 export const algorithms = [
@@ -103,12 +104,21 @@ function verdict(
   return { status: "rejected", message: `${message} As it is the answer must not be believed: ${why}.` };
 }
 
-/** Runs an algorithm on a target. */
+/** Some of the paths of "multipathPathfinder", in the order of `indices`: what another worker then passes as `paths`. */
+export function* pathsRun(target: Target, options: AdviOptions, given: Given, indices: readonly number[]): Run<Path[]> {
+  const paths: Path[] = [];
+  const common = { normals: coreNormals(options.seed), maxSteps: given.maxSteps };
+  for (const index of indices) paths.push(yield* pathRun(new Evaluator(target), common, index));
+  return paths;
+}
+
+/** Runs an algorithm on a target; `done` are paths of "multipathPathfinder" that were run elsewhere. */
 export function* algorithmRun(
   target: Target,
   algorithm: Algorithm,
   options: AdviOptions,
   given: Given,
+  done?: readonly Path[],
 ): Run<FitResult> {
   const ascent = algorithm === "auto" || algorithm === "advi" ? ascentOptions(options, given) : undefined;
   if (!ascent && (algorithm === "auto" || algorithm === "advi"))
@@ -167,12 +177,12 @@ export function* algorithmRun(
       return result(outcome, { trace: Float64Array.from(outcome.path.elbos, (e) => e.value) });
     }
     case "multipathPathfinder": {
-      const paths = 4;
       const outcome = yield* multipathRun(evaluator, {
         normals,
         maxSteps: given.maxSteps,
-        paths,
-        drawsPerPath: Math.ceil(options.checkDraws / paths),
+        paths: pathCount,
+        drawsPerPath: Math.ceil(options.checkDraws / pathCount),
+        done,
       });
       const components = outcome.approximation?.components;
       return result({ ...outcome, approximation: components?.[0] }, { components });

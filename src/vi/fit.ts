@@ -19,10 +19,12 @@ import {
   type FitResult,
   familiesOf,
   type Given,
+  pathsRun,
   understood,
 } from "./algorithms.js";
 import { type FitFamily, fitFamilies } from "./families.js";
 import { logApproximation, logRatios } from "./log-ratios.js";
+import type { Path } from "./pathfinder.js";
 import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
 import { differs, probeOf, Watch } from "./replay.js";
 
@@ -341,19 +343,19 @@ export async function fit<Data>(
 }
 
 /** A fit as a run, its options checked at once. */
-function fitRun(target: Target, options: FitOptions): Run<Fit> {
+function fitRun(target: Target, options: FitOptions, paths?: readonly Path[]): Run<Fit> {
   checkTarget("target", target);
-  return watchedRun(target, checkFitOptions("options", target, options));
+  return watchedRun(target, checkFitOptions("options", target, options), paths);
 }
 
 /** A run that ends with a posterior, and with what it takes to resume it. */
-function* watchedRun(target: Target, checked: Checked): Run<Fit> {
+function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]): Run<Fit> {
   const { algorithm, advi, given, plain, posterior, resume } = checked;
   const before = resume?.record?.ended;
   // With another number of steps a fit may take other steps.
   const same = resume && plain["maxSteps"] === resume.record?.options["maxSteps"];
   const watch = new Watch(same ? before : undefined);
-  const result = yield* watch.over(algorithmRun(target, algorithm, advi, given));
+  const result = yield* watch.over(algorithmRun(target, algorithm, advi, given, paths));
   if (same && (algorithm === "auto" || algorithm === "advi")) {
     const { trace } = result;
     if (resume.trace.some((elbo, i) => i < trace.length && !Object.is(elbo, trace[i]))) throw differs();
@@ -361,15 +363,22 @@ function* watchedRun(target: Target, checked: Checked): Run<Fit> {
   const { status } = result;
   const { turns, digest } = watch;
   const ended: Ended | undefined =
-    status === "cancelled" || status === "maxSteps"
+    !paths && (status === "cancelled" || status === "maxSteps")
       ? { turns, digest, probe: before?.probe ?? probeOf(target) }
       : undefined;
   return new Fit(target, result, { seed: advi.seed, options: plain, ended }, posterior);
 }
 
-/** Fits a log density. */
-export async function fitTarget(target: Target, options: FitOptions = {}): Promise<Fit> {
-  return await finishInSlices(fitRun(target, options), options);
+/** Fits a log density; `paths` are those of "multipathPathfinder" where workers have run them, and such a fit cannot be resumed. */
+export async function fitTarget(target: Target, options: FitOptions = {}, paths?: readonly Path[]): Promise<Fit> {
+  return await finishInSlices(fitRun(target, options, paths), options);
+}
+
+/** Some paths of a fit by "multipathPathfinder", by their numbers. */
+export async function fitPaths(target: Target, options: FitOptions, indices: readonly number[]): Promise<Path[]> {
+  checkTarget("target", target);
+  const { advi, given } = checkFitOptions("options", target, options);
+  return finishInSlices(pathsRun(target, advi, given, indices), options);
 }
 
 /** The same without giving up the thread: for scripts, workers and tests. */

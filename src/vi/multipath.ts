@@ -23,6 +23,8 @@ export interface MultipathOptions extends PathOptions {
   /** Draws from each path; default 1,000 divided by the number of paths. */
   readonly drawsPerPath?: number | undefined;
   readonly weights?: "mixture" | "ownPath" | undefined;
+  /** The first paths, where they have been run elsewhere, with the same target, options and normals. */
+  readonly done?: readonly Path[] | undefined;
 }
 
 /** Draws with weights that sum to one; their source is the equal mixture of `components`. */
@@ -127,13 +129,13 @@ export function resample(
 
 export function* multipathRun(evaluator: Evaluator, options: MultipathOptions): Run<MultipathResult> {
   const count = options.starts?.length ?? options.paths ?? 4;
-  const paths: Path[] = [];
-  for (let i = 0; i < count; i++) {
+  const paths: Path[] = [...(options.done ?? [])];
+  for (let i = paths.length; i < count; i++) {
     const path = yield* pathRun(evaluator, { ...options, start: options.starts?.[i] }, i);
     paths.push(path);
     if (path.status === "cancelled") break;
   }
-  const { gradients } = evaluator;
+  const gradients = paths.reduce((sum, path) => sum + path.gradients, 0);
   const usable = paths.flatMap((p) => (p.approximation ? [p.approximation] : []));
   const pathWeights = new Float64Array(count);
   const cancelled = paths.some((p) => p.status === "cancelled");

@@ -3,6 +3,7 @@
 import type { Progress } from "../optim/run.js";
 import type { Site } from "../target.js";
 import type { Fit, FitOptions } from "../vi/fit.js";
+import type { Path } from "../vi/pathfinder.js";
 import type { FitRecord } from "../vi/record.js";
 
 /** Marks our messages among others of the same port. */
@@ -12,6 +13,9 @@ export const protocol = "variational 1";
  * The options of `fit` that can travel: functions cannot, so the signal and the listener stay at home; of a fit to resume goes what it takes.
  */
 export type RemoteOptions = Omit<FitOptions, "signal" | "onProgress" | "optimizer">;
+
+/** A part of a fit by several paths: only some of them, or all the rest when they are done. */
+export type Part = { readonly only: readonly number[] } | { readonly paths: readonly Path[] };
 
 /** From the page. */
 export type Request =
@@ -23,6 +27,7 @@ export type Request =
       readonly data: unknown;
       readonly options: RemoteOptions;
       readonly progress: boolean;
+      readonly part?: Part | undefined;
     }
   | { readonly protocol: typeof protocol; readonly kind: "abort"; readonly id: number };
 
@@ -49,6 +54,7 @@ export interface Fitted {
 export type Reply =
   | { readonly protocol: typeof protocol; readonly kind: "progress"; readonly id: number; readonly progress: Progress }
   | { readonly protocol: typeof protocol; readonly kind: "fitted"; readonly id: number; readonly fitted: Fitted }
+  | { readonly protocol: typeof protocol; readonly kind: "paths"; readonly id: number; readonly paths: readonly Path[] }
   | { readonly protocol: typeof protocol; readonly kind: "failed"; readonly id: number; readonly error: unknown };
 
 const isOurs = (value: unknown): boolean =>

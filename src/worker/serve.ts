@@ -2,9 +2,9 @@
 // Node. A worker fits one model after another; between slices of a fit it hears an abort.
 
 import { rangeError, typeError } from "../errors.js";
-import type { Model } from "../model/model.js";
+import type { Model, TracedModel } from "../model/model.js";
 import { constrained, type Target } from "../target.js";
-import { type Fit, fit } from "../vi/fit.js";
+import { type Fit, fitPaths, fitTarget } from "../vi/fit.js";
 import { buffersOf, type Fitted, isRequest, protocol, type Reply, type Request } from "./messages.js";
 
 /** Models, or targets, by the names that `connect(worker).fit(name, …)` uses. */
@@ -71,14 +71,15 @@ export function serve(models: Served, port: ServerPort = ownPort()): void {
       throw typeError(`serve(models).${name}`, "a model or a target", value);
   const running = new Map<number, AbortController>();
   const post = (reply: Reply): void => {
-    port.postMessage(reply, [...buffersOf(reply.kind === "fitted" ? reply.fitted : undefined)]);
+    const numbers = reply.kind === "fitted" ? reply.fitted : reply.kind === "paths" ? reply.paths : undefined;
+    port.postMessage(reply, [...buffersOf(numbers)]);
   };
 
   const answer = async (request: Request & { readonly kind: "fit" }): Promise<void> => {
     const { id } = request;
     const controller = new AbortController();
     running.set(id, controller);
-    let posterior: Fit | undefined;
+    let compiled: TracedModel | undefined;
     try {
       const what = Object.hasOwn(models, request.model) ? models[request.model] : undefined;
       if (!what)
@@ -97,16 +98,22 @@ export function serve(models: Served, port: ServerPort = ownPort()): void {
             post({ protocol, kind: "progress", id, progress }),
         }),
       };
-      posterior = await ("logDensityGradient" in what
-        ? fit(what, options)
-        : fit(what as Model<unknown>, request.data, options));
-      post({ protocol, kind: "fitted", id, fitted: packed(posterior, request.options.correct ?? true) });
+      const target = "logDensityGradient" in what ? what : (compiled = (what as Model<unknown>).compile(request.data));
+      const { part } = request;
+      if (part && "only" in part) {
+        const paths = await fitPaths(target, options, part.only);
+        // How each got there stays here; the Gaussians travel.
+        post({ protocol, kind: "paths", id, paths: paths.map((path) => ({ ...path, optimiser: undefined })) });
+      } else {
+        const posterior = await fitTarget(target, options, part?.paths);
+        post({ protocol, kind: "fitted", id, fitted: packed(posterior, request.options.correct ?? true) });
+      }
     } catch (error) {
       post({ protocol, kind: "failed", id, error });
     } finally {
       running.delete(id);
       // A target that is served again must not be disposed of; what was compiled for this fit must.
-      if (posterior && !Object.values(models).includes(posterior.target)) posterior.dispose();
+      compiled?.dispose();
     }
   };
   // One fit at a time, in the order of the requests: they share the thread anyway.
