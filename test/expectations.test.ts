@@ -149,3 +149,36 @@ test("a normal of low rank has the entropy of its covariance", () => {
     13,
   );
 });
+
+describe("what has no number", () => {
+  test("a tail that truncation leaves makes a mean infinite or void, as it does without", () => {
+    expect(v.truncated(v.cauchy(0, 1), 1).mean()).toBe(Number.POSITIVE_INFINITY);
+    expect(v.truncated(v.cauchy(0, 1), undefined, 1).mean()).toBe(Number.NEGATIVE_INFINITY);
+    expect(v.truncated(v.cauchy(0, 1), 1).variance()).toBeNaN();
+    expect(v.truncated(v.pareto(1, 1.5), 2).variance()).toBe(Number.POSITIVE_INFINITY);
+    expect(Number.isFinite(v.truncated(v.cauchy(0, 1), 1).entropy())).toBe(true);
+  });
+  test("a mixture of vectors or of censored values says that its entropy is not available", () => {
+    const vectors = v.mixture([0.5, 0.5], [v.dirichlet([1, 2]), v.dirichlet([3, 1])]);
+    expect(() => vectors.entropy()).toThrow(new TypeError("mixture.entropy: not available"));
+    const limits = v.mixture([0.5, 0.5], [v.censored(v.normal(0, 1), 0), v.normal(0, 1)]);
+    expect(() => limits.entropy()).toThrow(new TypeError("mixture.entropy: not available"));
+    expect(limits.mean()).toBeCloseTo(0.5 / Math.sqrt(2 * Math.PI), 14);
+  });
+});
+
+test("arrays of parameters and bounds have moments one by one", () => {
+  const all = v.truncated(v.gamma([2.5, 0.75], 1.5), [1, 0.5], 3);
+  const each = [v.truncated(v.gamma(2.5, 1.5), 1, 3), v.truncated(v.gamma(0.75, 1.5), 0.5, 3)];
+  expect(all.mean()).toEqual(Float64Array.from(each, (d) => d.mean() as number));
+  expect(all.entropy()).toEqual(Float64Array.from(each, (d) => d.entropy() as number));
+  const sum = v.independent(all).entropy() as number;
+  expect(sum).toBeCloseTo(
+    each.reduce((a, d) => a + (d.entropy() as number), 0),
+    13,
+  );
+  const mixed = v.mixture([0.25, 0.75], [v.normal([0, 1], 1), v.laplace(2, 0.5)]);
+  expect((mixed.entropy() as Float64Array)[1]).toBe(
+    v.mixture([0.25, 0.75], [v.normal(1, 1), v.laplace(2, 0.5)]).entropy(),
+  );
+});

@@ -80,7 +80,7 @@ def total(d, f):
             w = exp(l)
             if w: s += w * f(k, l)
             mass += w
-            if mass > 1 - mpf(10) ** -20 and w < mpf(10) ** -34: break
+            if mass > 1 - mpf(10) ** -12 and w < mpf(10) ** -34: break
             k += 1
         return s
     def g(x):
@@ -151,6 +151,25 @@ SUMS = [
     ["poisson", 0.01], ["poisson", 900], ["poisson", 1e6], ["binomial", 1000, 0.01], ["binomial", 100000, 0.75], ["binomial", 5, 1e-9],
     ["betaBinomial", 100, 0.3, 0.2], ["betaBinomial", 1000, 40, 3], ["negativeBinomial", 50, 0.05], ["negativeBinomial", 1e4, 200],
     ["negativeBinomial", 3, 1e6],
+    ["zeroInflated", ["poisson", 3], 0.25], ["zeroInflated", ["binomial", 12, 0.375], 0], ["zeroInflated", ["negativeBinomial", 3.5, 1.25], 1],
+    ["mixture", [0.3, 0.7], [["poisson", 2], ["poisson", 6]]], ["mixture", [0.3, 0.7], [["poisson", 2], ["poisson", 900]]],
+    ["mixture", [0.5, 0.25, 0.25], [["binomial", 12, 0.375], ["geometric", 0.25], ["zeroInflated", ["poisson", 3], 0.25]]],
+    ["truncated", ["poisson", 3], 1, 6], ["truncated", ["poisson", 30], 50], ["truncated", ["negativeBinomial", 3.5, 1.25], None, 4],
+    ["censored", ["poisson", 3], 1, 5], ["censored", ["poisson", 3], 2], ["censored", ["binomial", 12, 0.375], None, 4],
+]
+INTEGRALS = [
+    ["skewNormal", 0.5, 1.5, 0], ["skewNormal", 0.5, 1.5, -20], ["skewNormal", 0, 1, 1000],
+    ["truncated", ["gamma", 2.5, 1.5], 1, 3], ["truncated", ["gamma", 0.5, 1], 0, 2], ["truncated", ["gamma", 0.5, 1], None, 2], ["truncated", ["gamma", 2, 1], 30],
+    ["truncated", ["gamma", 400, 1], 410], ["truncated", ["studentT", 2.5, 0, 1], 1], ["truncated", ["studentT", 1.5, 0, 1], None, 1],
+    ["truncated", ["cauchy", 0, 1], -1, 3], ["truncated", ["cauchy", 0, 1], 1], ["truncated", ["laplace", 0, 1], -1, 2],
+    ["truncated", ["beta", 0.5, 1.75], None, 0.75], ["truncated", ["pareto", 1.5, 3.5], 2, 9], ["truncated", ["exponential", 1.5], 1], ["truncated", ["gumbel", 0, 1], None, -1],
+    ["truncated", ["mixture", [0.25, 0.75], [["normal", -1, 1], ["normal", 2, 0.5]]], 0, 3],
+    ["censored", ["normal", 0.5, 1.5], -1, 2], ["censored", ["normal", 0.5, 1.5], None, 1], ["censored", ["gamma", 2, 1], 0.5], ["censored", ["laplace", 0, 1], -1, 0.5],
+    ["censored", ["normal", 0, 1], 4, 6],
+    ["mixture", [0.3, 0.7], [["normal", -1, 1], ["normal", 2, 0.5]]], ["mixture", [0.3, 0.7], [["normal", 0, 1], ["normal", 40, 0.125]]],
+    ["mixture", [0.3, 0.7], [["gamma", 2, 1], ["gamma", 5, 1]]], ["mixture", [0.5, 0.5], [["laplace", 0, 1], ["normal", 1, 2]]],
+    ["mixture", [0.5, 0.25, 0.25], [["studentT", 2.5, 0, 1], ["normal", 0, 0.01], ["uniform", -1, 2]]], ["mixture", [0.5, 0.5], [["beta", 1.5, 2.5], ["beta", 3, 2]]],
+    ["mixture", [1e-6, 1 - 1e-6], [["normal", 0, 1000], ["normal", 0, 1]]], ["mixture", [0.5, 0.5], [["gamma", 2.5, 1.5], ["normal", 0, 1]]],
 ]
 MULTINOMIALS = [(9, [0.2, 0.3, 0.5]), (400, [0.0625, 0.3125, 0.625]), (100000, [0.125, 0.875]), (3, [0, 1]), (6, [0.25, 0.75, 0])]
 
@@ -176,7 +195,7 @@ CDFS = [("betaBinomial", (12, 1.5, 2.5), [0, 2, 7, 11, 12]), ("betaBinomial", (1
 def main():
     show = lambda x: None if x is None else float(x)
     with open("test/expectations.txt", "w") as out:
-        for d in SUMS:
+        for d in SUMS + INTEGRALS:
             memo.clear()
             mp.dps = 50 if d[0] in ("poisson", "binomial", "negativeBinomial", "betaBinomial") else 30
             row = [d, *map(show, moments(d))]

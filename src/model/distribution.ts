@@ -56,6 +56,11 @@ export abstract class Distribution {
     ).shape;
   }
 
+  /** Where the density of one distribution with numbers for parameters can be above 0: the support, closer where parameters bound it. */
+  get ends(): readonly [low: number, high: number] {
+    return [this.support.low, this.support.high];
+  }
+
   /** The log density at `x`, as a term. */
   abstract termOf(x: Node): TermOf;
 
@@ -242,6 +247,8 @@ export interface Abilities {
   readonly logCdf?: Formula;
   readonly logSurvival?: Formula;
   readonly quantile?: Formula;
+  /** Where values lie, where parameters bound them. */
+  readonly ends?: (...parameters: number[]) => readonly [low: number, high: number];
   readonly mean?: (...parameters: number[]) => number;
   readonly variance?: (...parameters: number[]) => number;
   readonly entropy?: (...parameters: number[]) => number;
@@ -273,6 +280,10 @@ export class FamilyDistribution extends Distribution {
   }
   get structure(): string {
     return this.options.name;
+  }
+
+  override get ends(): readonly [low: number, high: number] {
+    return this.options.ends?.(...this.parameters.map((p) => p.values![0]!)) ?? super.ends;
   }
 
   override termOf(x: Node): TermOf {

@@ -20,7 +20,7 @@ export interface KLEstimate {
   readonly value: number;
   /** 0 where exact. */
   readonly standardError: number;
-  /** Whether it is a closed form or a sum over the support, not a Monte Carlo mean. */
+  /** Whether it is a closed form, a sum over the support or quadrature, not a Monte Carlo mean. */
   readonly exact: boolean;
 }
 

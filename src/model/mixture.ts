@@ -6,6 +6,7 @@ import { commonShape, concat, constant, eventSize, logSumExp, type Node } from "
 import { rangeError, typeError } from "../errors.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { type Moment, type Numbers, numbersOf } from "./evaluation.js";
+import { crossEntropy, forElements } from "./expectation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, part } from "./sampler.js";
 import { type Support, union } from "./support.js";
@@ -85,8 +86,29 @@ export class Mixture extends Distribution {
     return weighted(this, (c) => c.survivalOf(x));
   }
 
+  override get ends(): readonly [low: number, high: number] {
+    const all = this.components.map((c) => c.ends);
+    return [Math.min(...all.map(([low]) => low)), Math.max(...all.map(([, high]) => high))];
+  }
+
+  /** Σ wₖ Eₖ(−log p): each component where its own mass is, by sums or quadrature. */
+  #entropy(): Numbers | null {
+    // No density over a line is that of vectors, or of values with probabilities of their own.
+    if (this.eventShape.length || this.structure.includes("censored")) return null;
+    return forElements(this, "entropy", (d) => {
+      const { weights, components } = d as Mixture;
+      const kinks = components.flatMap((c) => [...c.ends, ...(c.cdfOf(constant(0)) ? [c.quantile(0.5)] : [])]);
+      let h = 0;
+      components.forEach((c, k) => {
+        const w = weights[k]!.values![0]!;
+        if (w > 0) h += w * crossEntropy(c, d, kinks);
+      });
+      return h;
+    });
+  }
+
   override momentOf(which: Moment): Numbers | null {
-    if (which === "entropy") return null;
+    if (which === "entropy") return this.#entropy();
     const weights = numbersOf(this, which).slice(0, this.weights.length);
     const size = eventSize(this.eventShape) * eventSize(this.batchShape);
     const at = (x: Numbers, i: number): number => (typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);

@@ -5,11 +5,14 @@ import * as g from "../compile/arithmetic.js";
 import { eventSize, type Node } from "../compile/node.js";
 import { integer, typeError } from "../errors.js";
 import { Distribution, FamilyDistribution } from "./distribution.js";
+import { choose, clamp } from "./distributions/formulas.js";
 import { dirichletSlopes, implicit } from "./distributions/implicit.js";
 import { apply, rowInput, scalarInput } from "./eager.js";
 import { elementwise, numbersOf } from "./evaluation.js";
 import { Mixture } from "./mixture.js";
 import type { SampleOptions } from "./sampler.js";
+import { vectorGradients } from "./vector-gradients.js";
+import { Censored, IndependentDistribution, Truncated } from "./wrappers.js";
 
 /** Draws, and how they move with each parameter. */
 export interface SampleGradient {
@@ -17,7 +20,8 @@ export interface SampleGradient {
   readonly draws: Float64Array;
   /**
    * By name of a parameter, [n × value]: ∂draw/∂parameter at a fixed quantile. A mixture's are called "weights[k]" and
-   * "components[k].name". For dirichlet, "concentration" is [n × K × K]: ∂xᵢ/∂αⱼ at i·K + j.
+   * "components[k].name"; truncated and censored distributions have "low" and "high" besides what they are made of. Of vectors
+   * [n × K × shape of the parameter]: for dirichlet ∂xᵢ/∂αⱼ at i·K + j, for a matrix ∂xᵢ/∂Lⱼₖ at (i·K + j)·K + k.
    */
   readonly gradients: Readonly<Record<string, Float64Array>>;
 }
@@ -50,6 +54,8 @@ function slopesOf(d: Distribution): readonly Slope[] {
       })),
     ]);
   }
+  if (d instanceof Truncated) return truncatedSlopes(d);
+  if (d instanceof Censored) return censoredSlopes(d);
   const f = d instanceof FamilyDistribution ? implicit[d.name] : undefined;
   if (!f || !(d instanceof FamilyDistribution))
     throw new TypeError(`${d.name}: no gradient of its samples is available`);
@@ -57,6 +63,51 @@ function slopesOf(d: Distribution): readonly Slope[] {
     name,
     of: (e: Distribution, x: Node) => f(x, ...e.parameters)[i]!,
   }));
+}
+
+/** 1 where `y` is a bound at which the base has a density that matters beside that at x, and the ratio of the two; y is x elsewhere. */
+function edge(base: Distribution, y: Node, x: Node): { ratio: Node; at: Node } {
+  const held = clamp(y, -1e300, 1e300);
+  const log = g.sub(base.valueOf(held), base.valueOf(x));
+  const counts = g.mul(g.less(-1e4, log), g.less(log, 1e4));
+  return { ratio: g.mul(counts, g.exp(clamp(log, -1e4, 700))), at: choose(counts, held, x) };
+}
+
+/**
+ * With G and g of the base, F = (G(x) − G(low))/P and s = −(∂G/∂θ)/g: dx/dθ = s(x) − (1 − F) s(low) g(low)/g(x) − F s(high) g(high)/g(x).
+ */
+function truncatedSlopes(d: Truncated): readonly Slope[] {
+  const both = (e: Distribution, x: Node) => {
+    const t = e as Truncated;
+    const { base, own } = t;
+    const [a, b] = own.map((y) => edge(base, y, x));
+    return { base, a: a!, b: b!, low: g.mul(t.survivalOf(x), a!.ratio), high: g.mul(t.cdfOf(x), b!.ratio) };
+  };
+  return [
+    ...slopesOf(d.base).map(({ name, of }) => ({
+      name,
+      of: (e: Distribution, x: Node) => {
+        const { base, a, b, low, high } = both(e, x);
+        return g.sub(of(base, x), g.add(g.mul(low, of(base, a.at)), g.mul(high, of(base, b.at))));
+      },
+    })),
+    { name: "low", of: (e: Distribution, x: Node) => both(e, x).low },
+    { name: "high", of: (e: Distribution, x: Node) => both(e, x).high },
+  ];
+}
+
+/** A censored draw is a draw of the base held to the bounds. */
+function censoredSlopes(d: Censored): readonly Slope[] {
+  const atLow = (e: Distribution, x: Node): Node => g.sub(1, g.less((e as Censored).own[0]!, x));
+  const atHigh = (e: Distribution, x: Node): Node => g.sub(1, g.less(x, (e as Censored).own[1]!));
+  return [
+    ...slopesOf(d.base).map(({ name, of }) => ({
+      name,
+      of: (e: Distribution, x: Node) => g.mul(g.sub(1, g.add(atLow(e, x), atHigh(e, x))), of((e as Censored).base, x)),
+    })),
+    { name: "low", of: atLow },
+    { name: "high", of: atHigh },
+  ];
 }
 
 function dirichletGradient(x: Float64Array, alpha: Float64Array): Float64Array {
@@ -106,7 +157,8 @@ export function gradientsAt(
 
 /**
  * n draws with ∂draw/∂parameter, pathwise: gamma, inverse gamma, beta, Dirichlet, chi-square, Student's t in its degrees of freedom, von
- * Mises in its concentration, truncated normal, mixtures of these, and all families that are transforms of a fixed variate.
+ * Mises in its concentration, normal and Student t vectors, truncated and censored distributions and mixtures of these, and all
+ * families that are transforms of a fixed variate.
  */
 export function sampleWithGradient(distribution: Distribution, n: number, options: SampleOptions = {}): SampleGradient {
   const label = "sampleWithGradient(distribution, n, options)";
@@ -119,6 +171,12 @@ export function sampleWithGradient(distribution: Distribution, n: number, option
     const draws = d.sample(n, options);
     return { draws, gradients: { concentration: dirichletGradient(draws, numbers[0]!) } };
   }
+  const vectors = d instanceof FamilyDistribution ? vectorGradients[d.name] : undefined;
+  if (vectors) {
+    const draws = d.sample(n, options);
+    return { draws, gradients: vectors(draws, numbers) };
+  }
+  if (d instanceof IndependentDistribution) return sampleWithGradient(d.base, n, options);
   if (d.discrete || d.eventShape.length) throw new TypeError(`${d.name}: no gradient of its samples is available`);
   const slopes = slopesOf(d);
   const draws = d.sample(n, options);

@@ -6,10 +6,13 @@ import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
 import { commonShape, data, eventSize, type Node, sumEvent } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
+import { censoredMoment, tailMoment } from "./bounded-moments.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
 import { choose } from "./distributions/formulas.js";
+import { exp, log } from "./distributions/scalar.js";
 import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js";
+import { byDensity, forElements } from "./expectation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, part } from "./sampler.js";
 import type { Support } from "./support.js";
@@ -84,27 +87,31 @@ abstract class Bounded extends Wrapper {
     if (this.sides[which] !== "some" || !values) return { at: g.sub(node, step), counts: null };
     const limit = this.base.support[which ? "high" : "low"];
     const present = values.map((v) => ((which ? v < limit : v > limit) ? 1 : 0));
-    const some = values[present.indexOf(1)]!;
+    const some = values[present.indexOf(1)] ?? 0; // one element of an array may be without
     const like = (x: Float64Array): Node => data(x, node.plate, node.shape);
     const stands = values.map((v, i) => (present[i] ? v : some));
     return { at: g.sub(like(stands), step), counts: like(present) };
   }
 }
 
-class Truncated extends Bounded {
+export class Truncated extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
     return new Truncated(this.name, base, own, this.support, this.sides);
   }
 
-  /** P(low ≤ X ≤ x), and from low's other side where that is exact in the upper tail. */
+  /** P(from < X ≤ to) of the base, by survival where that is exact in the upper tail. */
+  #between(from: Node, to: Node): Node {
+    const { base } = this;
+    const start = base.cdfOf(from)!;
+    const inside = g.sub(base.cdfOf(to)!, start);
+    const survival = base.survivalOf(from);
+    return survival ? choose(g.less(0.5, start), g.sub(survival, base.survivalOf(to)!), inside) : inside;
+  }
+
+  /** P(low ≤ X ≤ x) of the base. */
   #upTo(x: Node): Node {
     const [low] = this.own;
-    const before = this.base.discrete ? g.sub(low!, 1) : low!;
-    const start = this.base.cdfOf(before)!;
-    const inside = g.sub(this.base.cdfOf(x)!, start);
-    const survival = this.base.survivalOf(before);
-    if (!survival) return inside;
-    return choose(g.less(0.5, start), g.sub(survival, this.base.survivalOf(x)!), inside);
+    return this.#between(this.base.discrete ? g.sub(low!, 1) : low!, x);
   }
 
   /** log P(low ≤ X ≤ high), as a difference in the tail that is smaller; null for all of it. */
@@ -139,6 +146,26 @@ class Truncated extends Bounded {
     const [low, high] = this.own;
     const below = this.base.discrete ? g.sub(low!, 1) : low!;
     return g.div(this.#upTo(g.min(g.max(x, below), high!)), this.#upTo(high!));
+  }
+
+  override survivalOf(x: Node): Node {
+    const [low, high] = this.own;
+    const below = this.base.discrete ? g.sub(low!, 1) : low!;
+    return g.div(this.#between(g.min(g.max(x, below), high!), high!), this.#upTo(high!));
+  }
+
+  override get ends(): readonly [low: number, high: number] {
+    const [low, high] = this.base.ends;
+    const [a, b] = this.own.map((n) => n.values![0]!);
+    return [Math.max(low, a!), Math.min(high, b!)];
+  }
+
+  override momentOf(which: Moment): Numbers | null {
+    return forElements(
+      this,
+      which,
+      (d) => (which === "entropy" ? null : tailMoment(d as Truncated, which)) ?? byDensity(d, which),
+    );
   }
 
   override draw(_n: number, out: Float64Array, generator: Generator): boolean {
@@ -230,7 +257,7 @@ export function truncated(distribution: Distribution, low?: Value, high?: Value)
   return new Truncated("truncated", distribution, [a, b], within(distribution, a, b), sides);
 }
 
-class Censored extends Bounded {
+export class Censored extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
     return new Censored(this.name, base, own, this.support, this.sides);
   }
@@ -266,6 +293,10 @@ class Censored extends Bounded {
       g.mul(g.sub(1, g.less(x, low!)), g.mul(g.sub(1, reached), cdf)),
       g.mul(reached, g.add(1, g.mul(0, cdf))),
     );
+  }
+
+  override momentOf(which: Moment): Numbers | null {
+    return forElements(this, which, (d) => censoredMoment(d as Censored, which));
   }
 
   override draw(n: number, out: Float64Array, generator: Generator): boolean {
@@ -315,16 +346,29 @@ class ZeroInflated extends Wrapper {
   }
 
   override momentOf(which: Moment): Numbers | null {
+    if (which === "entropy") return this.#entropy();
     const p = numbersOf(this, which).at(-1)!;
     const mean = this.base.momentOf("mean");
     const variance = this.base.momentOf("variance");
-    if (which === "entropy" || mean === null || variance === null) return null;
+    if (mean === null || variance === null) return null;
     const at = (x: Numbers, i: number): number => (typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);
     const result = Float64Array.from({ length: eventSize(this.batchShape) }, (_, i) => {
       const rest = 1 - at(p, i);
       return which === "mean" ? rest * at(mean, i) : rest * (at(variance, i) + at(p, i) * at(mean, i) ** 2);
     });
     return this.batchShape.length ? result : result[0]!;
+  }
+
+  /** That of the counts, without what 0 has there and with what it has here. */
+  #entropy(): Numbers {
+    const xlogx = (x: number): number => (x === 0 ? 0 : x * log(x));
+    return forElements(this, "entropy", (d) => {
+      const { base, own } = d as ZeroInflated;
+      const p = own[0]!.values![0]!;
+      const zero = exp(base.logProb(0));
+      const others = p === 1 ? 0 : (1 - p) * ((base.entropy() as number) + xlogx(zero)) - xlogx(1 - p) * (1 - zero);
+      return others - xlogx(p + (1 - p) * zero);
+    });
   }
 
   override draw(n: number, out: Float64Array, generator: Generator): boolean {

@@ -3,9 +3,10 @@
 import { Sampler } from "../../../assembly/samplers.js";
 import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
-import type { Node } from "../../compile/node.js";
+import { constant, type Node } from "../../compile/node.js";
 import { betaInc, betaIncInverse, betaLogCdf, betaLogSurvival, owensT, studentLogCdf } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
+import { byDensity } from "../expectation.js";
 import type { Value } from "../expression.js";
 import { angle, nonNegative, real, type Support, unitInterval } from "../support.js";
 import * as f from "./formulas.js";
@@ -172,6 +173,7 @@ const make = {
     parameters: { low: number, high: number },
     support: uniformSupport,
     validate: uniformOrder,
+    ends: (a, b) => [a, b],
     sampler: Sampler.Uniform,
     cdf: (x, a, b) => g.div(g.sub(f.clamp(x, a, b), a), g.sub(b, a)),
     survival: (x, a, b) => g.div(g.sub(b, f.clamp(x, a, b)), g.sub(b, a)),
@@ -218,6 +220,9 @@ const make = {
     survival: (x, m, s, shape) => skewCdf(g.neg(f.standard(x, m, s)), g.neg(shape)),
     mean: (m, s, shape) => m + s * skewMean(shape),
     variance: (_m, s, shape) => s * s * (1 - skewMean(shape) ** 2),
+    // By quadrature of the standard one, which is the same for either sign of the shape.
+    entropy: (_m, s, shape): number =>
+      log(s) + byDensity(make.skewNormal.of(constant(0), constant(1), constant(Math.abs(shape))), "entropy"),
   }),
   truncatedNormal: family({
     name: "truncatedNormal",
@@ -225,6 +230,7 @@ const make = {
     parameters: { ...locScale, low: kinds.bound, high: kinds.bound },
     support: boundedSupport,
     validate: boundOrder,
+    ends: (_m, _s, a, b) => [a, b],
     sampler: Sampler.TruncatedNormal,
     cdf: (x, m, s, a, b) => f.truncatedNormalCdf(f.standard(x, m, s), f.standard(a, m, s), f.standard(b, m, s)),
     survival: (x, m, s, a, b) =>

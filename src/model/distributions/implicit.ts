@@ -13,15 +13,15 @@ const one = (x: Node): Node => g.add(1, g.mul(0, x));
 const locScale: Implicit = (x, m, s) => [one(x), standard(x, m, s)];
 const scaled: Implicit = (x, s) => [g.div(x, s)];
 
-/** ∂|t|/∂ν of Student's t of scale 1: |t| = √(ν(1 − w)/w) for w = ν/(ν + t²), a beta(ν/2, 1/2) variate. */
-function studentSlope(t: Node, df: Node): Node {
-  const square = g.square(t);
+/** ∂r/∂ν of the length r of Student's t of scale 1 in k dimensions: r = √(ν(1 − w)/w) for w = ν/(ν + r²), a beta(ν/2, k/2) variate. */
+export function radialSlope(r: Node, df: Node, k: Node | number): Node {
+  const square = g.square(r);
   const w = g.div(df, g.add(df, square));
-  const dw = g.mul(0.5, betaSampleDerivative(g.mul(0.5, df), 0.5, w));
-  const size = g.max(g.abs(t), 1e-150);
-  const slope = g.sub(g.div(size, g.mul(2, df)), g.div(g.mul(df, dw), g.mul(g.mul(2, size), g.square(w))));
-  return g.mul(g.sign(t), slope);
+  const dw = g.mul(0.5, betaSampleDerivative(g.mul(0.5, df), g.mul(0.5, k), w));
+  const size = g.max(g.abs(r), 1e-150);
+  return g.sub(g.div(size, g.mul(2, df)), g.div(g.mul(df, dw), g.mul(g.mul(2, size), g.square(w))));
 }
+const studentSlope = (t: Node, df: Node): Node => g.mul(g.sign(t), radialSlope(t, df, 1));
 
 /** dθ/dκ of von Mises, θ = x − loc brought into [−π, π] from within 2π. */
 function vonMisesSlope(x: Node, loc: Node, kappa: Node): Node {

@@ -17,6 +17,9 @@ const { POSITIVE_INFINITY: INF, NaN: NONE } = Number;
 /** Γ(1 + k/shape) */
 const weibullMoment = (k: number, shape: number): number => exp(lgamma(1 + k / shape));
 
+/** An argument of the incomplete gamma functions, which from 1e30 on are 0 and 1 for any shape in use, and slow. */
+const held = (x: Node): Node => f.clamp(x, 0, 1e30);
+
 const make = {
   logNormal: family({
     name: "logNormal",
@@ -53,8 +56,8 @@ const make = {
     parameters: { shape: above0, rate: above0 },
     support: positive,
     sampler: Sampler.Gamma,
-    cdf: (x, shape, rate) => gammaP(shape, g.mul(rate, f.atLeast0(x))),
-    survival: (x, shape, rate) => gammaQ(shape, g.mul(rate, f.atLeast0(x))),
+    cdf: (x, shape, rate) => gammaP(shape, held(g.mul(rate, x))),
+    survival: (x, shape, rate) => gammaQ(shape, held(g.mul(rate, x))),
     logCdf: (x, shape, rate) => gammaLogCdf(g.mul(rate, f.atLeast0(x)), shape),
     logSurvival: (x, shape, rate) => gammaLogSurvival(g.mul(rate, f.atLeast0(x)), shape),
     quantile: (p, shape, rate) => g.div(gammaPInverse(shape, p), rate),
@@ -68,8 +71,8 @@ const make = {
     parameters: { shape: above0, scale: above0 },
     support: positive,
     sampler: Sampler.InverseGamma,
-    cdf: (x, shape, scale) => gammaQ(shape, g.div(scale, f.atLeast0(x))),
-    survival: (x, shape, scale) => gammaP(shape, g.div(scale, f.atLeast0(x))),
+    cdf: (x, shape, scale) => gammaQ(shape, held(g.div(scale, f.atLeast0(x)))),
+    survival: (x, shape, scale) => gammaP(shape, held(g.div(scale, f.atLeast0(x)))),
     logCdf: (x, shape, scale) => gammaLogSurvival(g.div(scale, f.atLeast0(x)), shape),
     logSurvival: (x, shape, scale) => gammaLogCdf(g.div(scale, f.atLeast0(x)), shape),
     quantile: (p, shape, scale) => g.div(scale, gammaQInverse(shape, p)),
@@ -103,6 +106,7 @@ const make = {
     rule: rules.pareto,
     parameters: { minimum: above0, shape: above0 },
     support: ([minimum]) => (minimum?.kind === "constant" ? lower(minimum.values![0]!) : positive),
+    ends: (minimum) => [minimum, INF],
     sampler: Sampler.Pareto,
     cdf: (x, least, shape) => g.abs(g.expm1(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least)))))),
     survival: (x, least, shape) => g.exp(g.mul(shape, g.sub(g.log(least), g.log(g.max(x, least))))),

@@ -16,6 +16,7 @@ export const expm1 = unary("expm1", g.expm1);
 export const log = unary("log", g.log);
 export const log1p = unary("log1p", g.log1p);
 export const sin = unary("sin", g.sin);
+export const cos = unary("cos", g.cos);
 export const ndtr = unary("ndtr", g.ndtr);
 export const logNdtr = unary("logNdtr", g.logNdtr);
 export const lgamma = unary("lgamma", g.lgamma);
