@@ -10,6 +10,7 @@ export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMat
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
 export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
+export { constrain, logJacobian, unconstrain } from "./model/constrain.js";
 export type { DataLike } from "./model/data.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
@@ -77,9 +78,11 @@ export {
   angle,
   choleskyCorrelation,
   choleskyCovariance,
+  circular,
   correlation,
   covariance,
   interval,
+  l1Ball,
   lower,
   nonNegative,
   ordered,
@@ -89,6 +92,7 @@ export {
   real,
   simplex,
   simplexByLogRatio,
+  simplexBySoftmax,
   unitInterval,
   unitVector,
   upper,

@@ -1,4 +1,4 @@
-// Evaluates graph nodes that depend on data and constants only, at once: how data that a model transforms are checked.
+// Evaluates graph nodes at once, outside fits: how data that a model transforms are checked, and latents' coordinates are found.
 
 import { f64 } from "../core/memory.js";
 import { encode } from "./encode.js";
@@ -26,18 +26,19 @@ function unbatched(roots: readonly Node[]): Node[] {
   return roots.map(copy);
 }
 
-/** The values of nodes that no latent feeds, [row][event]. */
-export function evaluate(nodes: readonly Node[]): Float64Array[] {
+/** The values of nodes, [row][event], at the latents' coordinates `theta`; none where no latent feeds them. */
+export function evaluate(nodes: readonly Node[], theta: Float64Array = new Float64Array(0)): Float64Array[] {
   const roots = canonicalise(unbatched(nodes));
   const store = new Store();
   try {
     const encoded = encode(lower(roots, true), {
-      dimension: 0,
+      dimension: theta.length,
       draws: 1,
       store,
       destinations: roots.map(() => ({ kind: "output" })),
     });
     try {
+      encoded.program.theta().set(theta);
       encoded.program.evaluate();
       return roots.map((r, i) => f64(encoded.outputs[i]!, (r.plate?.size ?? 1) * eventSize(r.shape)).slice());
     } finally {

@@ -8,6 +8,7 @@ import { evaluate } from "../compile/evaluate.js";
 import type { Term } from "../compile/gradient.js";
 import { commonShape, data as dataNode, eventSize, latent, type Node, Plate } from "../compile/node.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
+import { type LatentValues, unconstrainSites } from "./constrain.js";
 import { type DataLike, lengthOf, toIndex, toTable, unwrap } from "./data.js";
 import { Distribution } from "./distribution.js";
 import { Expression, expressionOf, nodeOf, PlateIndex, type Value } from "./expression.js";
@@ -316,7 +317,7 @@ class Trace implements ModelContext, Traced {
       throw new RangeError(
         `${label}: shape: expected [${own.join(", ")}] as ${prior.name} has, got [${shape.join(", ")}]`,
       );
-    const vectors = ["simplex", "ordered", "positiveOrdered"].includes(support.kind);
+    const vectors = ["simplex", "ordered", "positiveOrdered", "l1Ball"].includes(support.kind);
     if (vectors && shape.length !== 1)
       throw new RangeError(
         `${label}: shape: expected a vector's, for ${support.expected}, got [${shape.join(", ")}]; give one length, such as { shape: [3] }`,
@@ -375,6 +376,14 @@ export class TracedModel extends CompiledModel {
   /** Traces the definition again, with the data it was compiled with or with others of their type. */
   trace(options: TraceOptions, data: unknown = this.#data): Traced {
     return trace(this.#definition, data, options);
+  }
+
+  /**
+   * Unconstrained coordinates at which the latents have the given values, by name, [row][event] or flat: the inverse of `constrain`, and a
+   * start for `fit` (its `init`).
+   */
+  unconstrain(values: LatentValues): Float64Array {
+    return unconstrainSites(this.trace({ constrained: true }).priors, values);
   }
 }
 

@@ -20,6 +20,8 @@ export interface Support {
     | "affine"
     | "unitVector"
     | "zeroSum"
+    | "l1Ball"
+    | "circular"
     | "choleskyCorrelation"
     | "choleskyCovariance"
     | "correlation"
@@ -29,7 +31,7 @@ export interface Support {
   /** What a value is called in messages: "a positive number". */
   readonly expected: string;
   /** Which of several transforms onto the support is meant; the first in transforms.ts when absent. */
-  readonly by?: "softplus" | "logRatio";
+  readonly by?: "softplus" | "logRatio" | "softmax";
   /** affine: what an unconstrained value is multiplied by and added to. */
   readonly multiplier?: Node;
   readonly offset?: Node;
@@ -76,6 +78,20 @@ export const zeroSum: Support = { kind: "zeroSum", low: -INF, high: INF, expecte
 export const positiveBySoftplus: Support = { ...positive, by: "softplus" };
 /** The simplex by isometric log ratios (Egozcue et al. 2003): symmetric in its elements, where stick-breaking is not. */
 export const simplexByLogRatio: Support = { ...simplex, by: "logRatio" };
+/** The simplex by a softmax whose last argument is 0: coordinates are log ratios to the last element. */
+export const simplexBySoftmax: Support = { ...simplex, by: "softmax" };
+/** Vectors whose absolute values add up to less than 1. */
+export const l1Ball: Support = {
+  kind: "l1Ball",
+  low: -1,
+  high: 1,
+  expected: "numbers whose absolute values add up to at most 1",
+};
+/**
+ * Angles in [−π, π] without an end: coordinates are two per angle, a point of the plane in its direction. For a posterior near ±π, where
+ * `angle`, an interval, has its ends far apart.
+ */
+export const circular: Support = { ...angle, kind: "circular" };
 
 const matrix = (kind: Support["kind"], expected: string, low = -INF, high = INF): Support => ({
   kind,
@@ -176,6 +192,10 @@ export function checkValues(label: string, values: Float64Array, support: Suppor
       for (let k = 0; k < width; k++) sum += values[r + k]!;
       if (!(Math.abs(sum - 1) < 1e-8)) throw rangeError(`${label}[${r / width}]`, support.expected, sum);
     }
+  for (let r = 0; kind === "l1Ball" && r < values.length; r += width) {
+    const sum = values.subarray(r, r + width).reduce((a, v) => a + Math.abs(v), 0);
+    if (!(sum < 1 + 1e-8)) throw rangeError(`${label}[${r / width}]`, support.expected, sum);
+  }
   const sums: Partial<Record<Support["kind"], (v: number) => number>> = { zeroSum: (v) => v, unitVector: (v) => v * v };
   const part = sums[kind];
   for (let r = 0; part && r < values.length; r += width) {

@@ -1,7 +1,7 @@
 // The transforms that bring unconstrained coordinates onto a support, with their log Jacobians. They are Stan's (reference manual,
 // "Transforms of constrained parameters"), so that a log density compares digit for digit: lower a + exp(u), upper b − exp(u), interval
 // a + (b − a)·sigmoid(u), ordered by exponentiated steps, simplex by stick-breaking, correlations by canonical partial correlations
-// (Lewandowski, Kurowicka & Joe 2009), zero-sum vectors by an isometry.
+// (Lewandowski, Kurowicka & Joe 2009), zero-sum vectors by an isometry. inverse-transforms.ts has the inverses.
 
 import * as g from "../compile/arithmetic.js";
 import {
@@ -15,9 +15,11 @@ import {
   type Node,
   slice,
   softmax,
+  stop,
   sumEvent,
 } from "../compile/node.js";
 import { integer, rangeError } from "../errors.js";
+import { atan, choose } from "./distributions/formulas.js";
 import type { Support } from "./support.js";
 
 const INF = Number.POSITIVE_INFINITY;
@@ -33,6 +35,8 @@ export interface Constrained {
 export function unconstrainedShape(support: Support, shape: readonly number[]): readonly number[] {
   const vector = shape.slice(0, -1);
   switch (support.kind) {
+    case "circular":
+      return [2, ...shape];
     case "simplex":
     case "zeroSum":
       return [...vector, integer(`${support.kind}: length`, shape[shape.length - 1], 2) - 1];
@@ -55,7 +59,7 @@ export function unconstrainedShape(support: Support, shape: readonly number[]): 
   }
 }
 
-const vectorOf = (n: number, f: (k: number) => number): Node =>
+export const vectorOf = (n: number, f: (k: number) => number): Node =>
   data(
     Float64Array.from({ length: n }, (_, k) => f(k)),
     null,
@@ -184,6 +188,10 @@ export function constrainTo(support: Support, u: Node): Constrained {
         const value = softmax(zeroSum(u));
         return { value, logJacobian: [concat([sumEvent(g.log(value)), g.mul(0.5, g.log(constant(n + 1)))])] };
       }
+      if (support.by === "softmax") {
+        const value = softmax(concat([u, constant(0)]));
+        return { value, logJacobian: [sumEvent(g.log(value))] };
+      }
       // Stick-breaking in logs: x_k = sigmoid(v_k) × what is left, left_{k+1} = left_k × sigmoid(−v_k).
       const remaining = data(
         Float64Array.from({ length: n }, (_, k) => n - k),
@@ -200,6 +208,25 @@ export function constrainTo(support: Support, u: Node): Constrained {
         value: g.exp(concat([parts, slice(after, n - 1, [1])])),
         logJacobian: [g.add(parts, keep)],
       };
+    }
+    case "l1Ball": {
+      // Stick-breaking with signs: x_k = tanh(u_k) × what is left, left_{k+1} = left_k × (1 − |tanh(u_k)|).
+      const n = eventSize(u.shape);
+      const size = g.abs(u);
+      const keep = g.sub(Math.LN2, g.softplus(g.mul(2, size)));
+      const left = n === 1 ? vectorOf(1, () => 0) : concat([constant(0), slice(cumulativeSum(keep), 0, [n - 1])]);
+      // log(1 − tanh²) = 2(log 2 − |u| − log(1 + e^{−2|u|}))
+      const slope = g.mul(2, g.sub(g.sub(Math.LN2, size), g.softplus(g.mul(-2, size))));
+      return { value: g.mul(g.tanh(u), g.exp(left)), logJacobian: [g.add(slope, left)] };
+    }
+    case "circular": {
+      // The angle of two normals: their length is summed out as that of a unit vector, here with integral 1.
+      const shape = u.shape.slice(1);
+      const [x, y] = [slice(u, 0, shape), slice(u, eventSize(shape), shape)];
+      const square = g.add(g.square(x), g.square(y));
+      const acute = g.mul(2, atan(g.div(y, g.add(g.sqrt(square), g.abs(x)))));
+      const value = choose(stop(g.less(x, 0)), g.sub(g.mul(Math.PI, stop(g.sign(y))), acute), acute);
+      return { value, logJacobian: [g.mul(-0.5, square)] };
     }
     case "zeroSum":
       return { value: zeroSum(u), logJacobian: [] };
