@@ -26,10 +26,6 @@ describe.each(rows.map((r) => [`${r.name}(${r.parameters.join(", ")})`, r] as co
   });
 
   test("has the distribution function of the table", () => {
-    if (row.name === "vonMises") {
-      expect(() => d.cdf(0)).toThrow(new TypeError(`${row.name}.cdf: not available`));
-      return;
-    }
     const values = d.cdf(row.cdf.map(([x]) => x)) as Float64Array;
     row.cdf.forEach(([x, value], i) => {
       expect(relativeError(values[i]!, value), `cdf(${x})`).toBeLessThan(1e-12);
@@ -106,11 +102,6 @@ describe.each(cases.filter((c) => !c.make().eventShape.length).map((c) => [c.nam
   });
 
   test("has quantiles that its distribution function undoes, and samples that follow it", () => {
-    if (c.cdf === false) {
-      expect(() => d.cdf(c.inside)).toThrow(TypeError);
-      expect(() => d.quantile(0.5)).toThrow(new TypeError(`${d.name}.quantile: not available`));
-      return;
-    }
     const p = [1e-6, 0.01, 0.2, 0.5, 0.8, 0.99, 1 - 1e-6];
     const x = d.quantile(p) as Float64Array;
     const back = d.cdf(x) as Float64Array;

@@ -189,6 +189,7 @@ def multinomial(n, p):
     return h
 
 
+CIRCLES = [((0.5, 2), [-3, -1, 0.5, 2, 3]), ((-2.5, 0.75), [-3, -1, 2]), ((3, 30), [-3, 1.5, 3]), ((10, 1.5), [-2.5, 0, 2.5])]
 CDFS = [("betaBinomial", (12, 1.5, 2.5), [0, 2, 7, 11, 12]), ("betaBinomial", (100, 0.3, 0.2), [0, 1, 40, 99]), ("betaBinomial", (3000, 400, 30), [2000, 2700, 2790, 2999])]
 
 
@@ -205,6 +206,11 @@ def main():
         mp.dps = 50
         for n, p in MULTINOMIALS:
             out.write(json.dumps([["multinomial", n, ["", *p]], None, None, show(multinomial(n, p))]) + "\n")
+        for p, points in CIRCLES:
+            f = lambda x: F["vonMises"][0](x, *map(mpf, p))
+            cuts = mp.linspace(-mp.pi, mp.pi, 41)
+            F_ = lambda x: quad(lambda t: exp(f(t)), [t for t in cuts if t < x] + [x])
+            out.write(json.dumps([["vonMises", *p], None, None, show(-quad(lambda t: f(t) * exp(f(t)), cuts)), *[[x, show(F_(mpf(x)))] for x in points]]) + "\n")
         for name, p, points in CDFS:
             w = [exp(F[name][0](mpf(k), *map(mpf, p))) for k in range(p[0] + 1)]
             out.write(json.dumps([[name, *p], None, None, show(-sum(x * log(x) for x in w)), *[[k, show(sum(w[:k + 1]))] for k in points]]) + "\n")

@@ -94,7 +94,7 @@ export class Mixture extends Distribution {
   /** Σ wₖ Eₖ(−log p): each component where its own mass is, by sums or quadrature. */
   #entropy(): Numbers | null {
     // No density over a line is that of vectors, or of values with probabilities of their own.
-    if (this.eventShape.length || this.structure.includes("censored(")) return null;
+    if (this.eventShape.length || this.structure.includes("censored")) return null;
     return forElements(this, "entropy", (d) => {
       const { weights, components } = d as Mixture;
       const kinks = components.flatMap((c) => [...c.ends, ...(c.cdfOf(constant(0)) ? [c.quantile(0.5)] : [])]);

@@ -15,11 +15,10 @@ import {
   type Node,
   slice,
   softmax,
-  stop,
   sumEvent,
 } from "../compile/node.js";
 import { integer, rangeError } from "../errors.js";
-import { atan, choose } from "./distributions/formulas.js";
+import { atan2 } from "./distributions/formulas.js";
 import type { Support } from "./support.js";
 
 const INF = Number.POSITIVE_INFINITY;
@@ -224,8 +223,7 @@ export function constrainTo(support: Support, u: Node): Constrained {
       const shape = u.shape.slice(1);
       const [x, y] = [slice(u, 0, shape), slice(u, eventSize(shape), shape)];
       const square = g.add(g.square(x), g.square(y));
-      const acute = g.mul(2, atan(g.div(y, g.add(g.sqrt(square), g.abs(x)))));
-      const value = choose(stop(g.less(x, 0)), g.sub(g.mul(Math.PI, stop(g.sign(y))), acute), acute);
+      const value = atan2(y, x);
       return { value, logJacobian: [g.mul(-0.5, square)] };
     }
     case "zeroSum":

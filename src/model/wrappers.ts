@@ -6,6 +6,7 @@ import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
 import { commonShape, data, eventSize, type Node, sumEvent } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
+import { censoredMoment, tailMoment } from "./bounded-moments.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
 import { choose, log1mExp } from "./distributions/formulas.js";
@@ -86,7 +87,7 @@ abstract class Bounded extends Wrapper {
     if (this.sides[which] !== "some" || !values) return { at: g.sub(node, step), counts: null };
     const limit = this.base.support[which ? "high" : "low"];
     const present = values.map((v) => ((which ? v < limit : v > limit) ? 1 : 0));
-    const some = values[present.indexOf(1)]!;
+    const some = values[present.indexOf(1)] ?? 0; // one element of an array may be without
     const like = (x: Float64Array): Node => data(x, node.plate, node.shape);
     const stands = values.map((v, i) => (present[i] ? v : some));
     return { at: g.sub(like(stands), step), counts: like(present) };
@@ -176,16 +177,6 @@ export class Truncated extends Bounded {
         out.set(quantile(this, out.slice(at, at + size), [size]) as Float64Array, at);
     return true;
   }
-}
-
-/** A mean or variance that a tail which truncation left makes infinite or void; null where it is a number. */
-function tailMoment(d: Truncated, which: "mean" | "variance"): number | null {
-  const [low, high] = d.ends;
-  const exists = (m: "mean" | "variance"): boolean => Number.isFinite(d.base[m]() as number);
-  const open = [low === -INF, high === INF];
-  if (!open.includes(true) || exists(which)) return null;
-  if (exists("mean")) return INF;
-  return which === "variance" || (open[0] && open[1]) ? Number.NaN : open[1] ? INF : -INF;
 }
 
 /** Numbers of the bounds; infinite where absent. Those of counts are made whole by `whole`. */
@@ -315,27 +306,6 @@ export class Censored extends Bounded {
       out[i] = Math.min(Math.max(out[i]!, low![i % low!.length]!), high![i % high!.length]!);
     return true;
   }
-}
-
-/** From the probabilities of the limits and the moments of what lies between them. The entropy is −E of the log density as it is. */
-function censoredMoment(d: Censored, which: Moment): number {
-  const [low, high] = d.own.map((b) => b.values![0]!) as [number, number];
-  const between = d.base.discrete ? ([Math.floor(low) + 1, Math.ceil(high) - 1] as const) : ([low, high] as const);
-  const ends = [low, high].filter(Number.isFinite).map((x) => ({ x, log: d.logProb(x) }));
-  const points = ends.map(({ x, log: l }) => ({ x, p: exp(l), log: l })).filter(({ p }) => p > 0);
-  const mass = points.reduce((a, { p }) => a - p, 1);
-  // Less than what 1 − Σp rounds away is nothing, and there the truncated distribution may not exist.
-  const inside = mass > 1e-15 && between[0] <= between[1] ? truncated(d.base, ...between) : null;
-  const of = (m: Moment): number => (inside ? (inside[m]() as number) : 0);
-  const rest = inside ? mass : 0;
-  if (which === "entropy")
-    return points.reduce((a, { p, log: l }) => a - p * l, rest && rest * (of("entropy") - log(rest)));
-  const mean = points.reduce((a, { p, x }) => a + p * x, rest && rest * of("mean"));
-  if (which === "mean") return mean;
-  return points.reduce(
-    (a, { p, x }) => a + p * (x - mean) ** 2,
-    rest && rest * (of("variance") + (of("mean") - mean) ** 2),
-  );
 }
 
 /**

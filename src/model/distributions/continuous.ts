@@ -247,6 +247,8 @@ const make = {
     parameters: { loc: number, concentration: above0 },
     support: angle,
     sampler: Sampler.VonMises,
+    cdf: f.vonMisesCdfAround,
+    survival: (x, m, k) => f.vonMisesCdfAround(g.neg(x), g.neg(m), k),
     mean: (m) => m,
     variance: (_m, k) => 1 - besselRatio(k),
     entropy: (_m, k) => LOG_2PI + logBesselI0(k) - k * besselRatio(k),

@@ -2,8 +2,8 @@
 // formula has two sides, each is computed with its argument held to its own side, and a weight of 0 or 1 chooses.
 
 import * as g from "../../compile/arithmetic.js";
-import type { Node } from "../../compile/node.js";
-import { betaInc, betaLogCdf, studentLogCdf } from "../../compile/special.js";
+import { type Node, stop } from "../../compile/node.js";
+import { betaInc, betaLogCdf, studentLogCdf, vonMisesCdf } from "../../compile/special.js";
 
 export const SQRT_HALF = Math.SQRT1_2;
 const LARGEST = Number.MAX_VALUE;
@@ -30,6 +30,23 @@ export function atan(x: Node): Node {
   let series: Node = g.toNode(1 / 19);
   for (let k = 17; k >= 3; k -= 2) series = g.sub(1 / k, g.mul(u, series));
   return g.mul(8, g.sub(t, g.mul(t, g.mul(u, series))));
+}
+
+/** The angle in [−π, π] of the point (x, y), which is not the origin. */
+export function atan2(y: Node, x: Node): Node {
+  const acute = g.mul(2, atan(g.div(y, g.add(g.sqrt(g.add(g.square(x), g.square(y))), g.abs(x)))));
+  return choose(stop(g.less(x, 0)), g.sub(g.mul(Math.PI, stop(g.sign(y))), acute), acute);
+}
+
+/** The cdf of von Mises over [−π, π] around any angle: that around 0, with a turn for each end that is passed. */
+export function vonMisesCdfAround(x: Node, loc: Node, kappa: Node): Node {
+  const center = choose(g.less(g.abs(loc), Math.PI), loc, atan2(g.sin(loc), g.cos(loc)));
+  const whole = (y: Node): Node => {
+    const turns = g.sub(g.less(Math.PI, y), g.less(y, -Math.PI));
+    return g.add(turns, vonMisesCdf(clamp(g.sub(y, g.mul(2 * Math.PI, turns)), -Math.PI, Math.PI), kappa));
+  };
+  const held = clamp(x, -Math.PI, Math.PI);
+  return clamp(g.sub(whole(g.sub(held, center)), whole(g.sub(-Math.PI, center))), 0, 1);
 }
 
 /** P(Z > |z|) of a Cauchy for |z| ≥ 1: atan(1/|z|)/π. */
