@@ -7,7 +7,7 @@ import type { Node } from "../../compile/node.js";
 import { betaInc, betaIncInverse, betaLogCdf, betaLogSurvival, owensT, studentLogCdf } from "../../compile/special.js";
 import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
-import { angle, nonNegative, real, type Support, unitInterval } from "../support.js";
+import { angle, between, nonNegative, real, type Support, unitInterval } from "../support.js";
 import * as f from "./formulas.js";
 import {
   besselRatio,
@@ -296,9 +296,7 @@ function boundOrder(label: string, [, , low, high]: readonly Node[]): void {
 }
 
 function boundedSupport([, , low, high]: readonly Node[]): Support {
-  const a = low!.values!.reduce((x, y) => Math.min(x, y));
-  const b = high!.values!.reduce((x, y) => Math.max(x, y));
-  return a === -INF && b === INF ? real : { kind: "interval", low: a, high: b, expected: `a number in [${a}, ${b}]` };
+  return between(real, low!, high!);
 }
 
 /** The bounds must be numbers: a support that moves with a latent has no fixed transform. */
