@@ -165,6 +165,79 @@ describe("bounds by row", () => {
   });
 });
 
+describe("truncated latents", () => {
+  test("lie between the bounds of their own element or row, and have their prior's moments there", async () => {
+    const lows = [0.5, 1, 3];
+    const highs = [1, 4, 8];
+    const elements = v.model<null>(({ sample, plate }) => {
+      sample("x", v.truncated(v.gamma(2, 1), lows, highs));
+      sample("z", v.truncatedNormal(0, 1, lows, highs));
+      const rows = plate("row", 3);
+      sample("y", v.truncated(v.gamma(2, 1), rows.data(lows), rows.data(highs)), rows);
+      sample("tail", v.truncated(v.gamma(2, 1), rows.data([30, 900, 5000])), rows);
+    });
+    const posterior = await v.fit(elements, null, { seed: 1 });
+    for (const name of ["x", "y", "z"]) {
+      const draws = posterior.draws(name);
+      draws.forEach((x, i) => {
+        expect(x >= lows[i % 3]! && x <= highs[i % 3]!, `${name}[${i % 3}] = ${x}`).toBe(true);
+      });
+    }
+    lows.forEach((low, k) => {
+      // Quantiles of the truncated gamma, which its distribution function knows.
+      const own = v.truncated(v.gamma(2, 1), low, highs[k]);
+      for (const name of ["x", "y"]) {
+        const mine = [...posterior.draws(name)].filter((_, i) => i % 3 === k).sort((a, b) => a - b);
+        const middle = own.cdf(mine[mine.length >> 1]!);
+        expect(Math.abs(middle - 0.5), `${name}[${k}]`).toBeLessThan(0.06);
+      }
+    });
+    // Beyond a far bound a gamma is almost exponential: mean 1 + 1/bound above it.
+    [30, 900, 5000].forEach((bound, k) => {
+      const mean = posterior.mean("tail")[k]! - bound;
+      expect(Math.abs(mean - 1 - 1 / bound), `beyond ${bound}`).toBeLessThan(0.15);
+    });
+  });
+
+  test("gradients of a hierarchy of truncated latents agree with differences", () => {
+    const target = v
+      .model<null>(({ sample, plate }) => {
+        const shape = sample("shape", v.gamma(2, 1));
+        const rows = plate("row", 3);
+        const x = sample("x", v.truncated(v.gamma(shape, 2), rows.data([0.5, 1, 40]), rows.data([1, 4, 50])), rows);
+        sample("y", v.truncated(v.studentT(shape, x, 1), rows.data([-1, 3, 100])), rows);
+      })
+      .compile(null);
+    const at = Float64Array.from({ length: target.dimension }, (_, i) => Math.sin(3 * i));
+    const gradient = new Float64Array(target.dimension);
+    const none = new Float64Array(target.dimension);
+    target.logDensityGradient(at, gradient);
+    gradient.forEach((slope, i) => {
+      const moved = (h: number): number =>
+        target.logDensityGradient(
+          at.map((u, j) => (i === j ? u + h : u)),
+          none,
+        );
+      const h = 1e-3;
+      const expected = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * h);
+      expect(Math.abs(slope - expected), `coordinate ${i}`).toBeLessThan(1e-8 * (1 + Math.abs(slope)));
+    });
+    target.dispose();
+  });
+
+  test("need bounds that are finite everywhere or nowhere, and no censoring", () => {
+    const compile = (prior: () => Distribution) => () =>
+      v.model<null>(({ sample }) => void sample("x", prior())).compile(null);
+    expect(compile(() => v.truncated(v.normal([0, 0], 1), [0, -1], [1, Number.POSITIVE_INFINITY]))).toThrow(
+      "bounds of a latent: expected finite ones for all elements or for none, got 1 of 2",
+    );
+    expect(compile(() => v.censored(v.normal(0, 1), 0))).toThrow(
+      'sample("x"): censored gives single numbers probability and has no density there; censor what is observed',
+    );
+    expect(compile(() => v.mixture([0.5, 0.5], [v.censored(v.normal(0, 1), 0), v.normal(0, 1)]))).toThrow("mixture");
+  });
+});
+
 describe("fits", () => {
   test("exponential survival times that end at a limit have the gamma posterior of their deaths and total time", async () => {
     const limit = 1.5;

@@ -40,6 +40,11 @@ export abstract class Distribution {
     return this.support.kind === "integers";
   }
 
+  /** Whether single numbers have probability beside a density, so that no latent can have it. */
+  get hasAtoms(): boolean {
+    return false;
+  }
+
   /** The plate that the parameters live in. */
   get plate(): Plate | null {
     return commonShape(

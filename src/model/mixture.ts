@@ -44,6 +44,10 @@ export class Mixture extends Distribution {
     this.structure = `mixture(${components.map((c) => c.structure).join()})`;
   }
 
+  override get hasAtoms(): boolean {
+    return this.components.some((c) => c.hasAtoms);
+  }
+
   override withParameters(parameters: readonly Node[]): Distribution {
     let at = this.weights.length;
     const components = this.components.map((c) => {

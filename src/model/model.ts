@@ -165,6 +165,10 @@ class Trace implements ModelContext, Traced {
       throw new TypeError(
         `${label}: ${prior.name} is discrete and has no gradient; sum the latent out, with mixture(weights, components)`,
       );
+    if (prior.hasAtoms)
+      throw new TypeError(
+        `${label}: ${prior.name} gives single numbers probability and has no density there; censor what is observed`,
+      );
     this.#own(label, prior.parameters);
     const plate = this.#plateOf(label, options.plate, prior.plate, "the prior's parameters are");
     const support = this.#supportOf(label, options.support, prior);

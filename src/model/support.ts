@@ -1,7 +1,7 @@
 // Supports: where a value may lie, as plain data, and the check of observed values. The transforms onto them are in transforms.ts.
 
 import { bounds } from "../compile/bounds.js";
-import type { Node } from "../compile/node.js";
+import { data, type Node } from "../compile/node.js";
 import { finiteNumber, rangeError, show } from "../errors.js";
 import { nodeOf, type Value } from "./expression.js";
 
@@ -35,6 +35,8 @@ export interface Support {
   /** affine: what an unconstrained value is multiplied by and added to. */
   readonly multiplier?: Node;
   readonly offset?: Node;
+  /** interval: bounds of each element or row, where they differ; `low` and `high` are then the widest. */
+  readonly elements?: { readonly low: Node; readonly high: Node };
 }
 
 const INF = Number.POSITIVE_INFINITY;
@@ -162,6 +164,24 @@ export function interval(low: number, high: number): Support {
   return low === 0 && high === 1
     ? unitInterval
     : { kind: "interval", low, high, expected: `a number in [${low}, ${high}]` };
+}
+
+/** The part of an interval or the line between bounds that may differ by element or row; the same object where nothing is cut off. */
+export function between(own: Support, low: Node, high: Node): Support {
+  const bound = (x: Node, limit: number, inner: (a: number, b: number) => number): Node =>
+    data(
+      x.values!.map((v) => inner(v, limit)),
+      x.plate,
+      x.shape,
+    );
+  const elements = { low: bound(low, own.low, Math.max), high: bound(high, own.high, Math.min) };
+  const [lows, highs] = [elements.low.values!, elements.high.values!];
+  const least = lows.reduce((x, y) => Math.min(x, y));
+  const most = highs.reduce((x, y) => Math.max(x, y));
+  const same = lows.every((x) => x === least) && highs.every((x) => x === most);
+  if (same && least === own.low && most === own.high) return own;
+  const expected = `a number in [${least}, ${most}]`;
+  return { kind: "interval", low: least, high: most, expected, ...(!same && { elements }) };
 }
 
 /** The support of a mixture: wherever one of its components has its values. */

@@ -15,7 +15,7 @@ import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js"
 import { byDensity, forElements } from "./expectation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, part } from "./sampler.js";
-import type { Support } from "./support.js";
+import { between, type Support } from "./support.js";
 
 const INF = Number.POSITIVE_INFINITY;
 const UNIT = [Float64Array.of(0), Float64Array.of(1)] as const;
@@ -38,6 +38,10 @@ abstract class Wrapper extends Distribution {
     this.parameters = [...base.parameters, ...own];
     this.perElement = [...base.perElement, ...own.map(() => true)];
     this.structure = `${kind}(${base.structure})`;
+  }
+
+  override get hasAtoms(): boolean {
+    return this.base.hasAtoms;
   }
 
   protected abstract make(base: Distribution, own: readonly Node[]): Distribution;
@@ -225,21 +229,10 @@ function sidesOf(d: Distribution, low: Node, high: Node): [Side, Side] {
   ];
 }
 
-function within(d: Distribution, a: Node, b: Node): Support {
-  const low = Math.max(
-    d.support.low,
-    a.values!.reduce((x, y) => Math.min(x, y)),
-  );
-  const high = Math.min(
-    d.support.high,
-    b.values!.reduce((x, y) => Math.max(x, y)),
-  );
-  if (low === d.support.low && high === d.support.high) return d.support;
-  if (d.discrete) {
-    const [first, last] = [Math.ceil(low), Math.floor(high)];
-    return { kind: "integers", low: first, high: last, expected: `an integer in ${first}..${last}` };
-  }
-  return { kind: "interval", low, high, expected: `a number in [${low}, ${high}]` };
+function within(d: Distribution, low: Node, high: Node): Support {
+  const cut = between(d.support, low, high);
+  if (!d.discrete || cut === d.support) return cut;
+  return { kind: "integers", low: cut.low, high: cut.high, expected: `an integer in ${cut.low}..${cut.high}` };
 }
 
 /**
@@ -258,6 +251,10 @@ export function truncated(distribution: Distribution, low?: Value, high?: Value)
 }
 
 export class Censored extends Bounded {
+  override get hasAtoms(): boolean {
+    return true;
+  }
+
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
     return new Censored(this.name, base, own, this.support, this.sides);
   }
@@ -417,6 +414,9 @@ export class IndependentDistribution extends Distribution {
 
   override get batchShape(): readonly number[] {
     return [];
+  }
+  override get hasAtoms(): boolean {
+    return this.base.hasAtoms;
   }
   override termOf(x: Node): TermOf {
     return this.base.termOf(x);

@@ -8,7 +8,7 @@ import { betaInc, betaIncInverse, betaLogCdf, betaLogSurvival, owensT, studentLo
 import { type Distribution, family, kinds } from "../distribution.js";
 import { byDensity } from "../expectation.js";
 import type { Value } from "../expression.js";
-import { angle, nonNegative, real, type Support, unitInterval } from "../support.js";
+import { angle, between, nonNegative, real, type Support, unitInterval } from "../support.js";
 import * as f from "./formulas.js";
 import {
   besselRatio,
@@ -304,9 +304,7 @@ function boundOrder(label: string, [, , low, high]: readonly Node[]): void {
 }
 
 function boundedSupport([, , low, high]: readonly Node[]): Support {
-  const a = low!.values!.reduce((x, y) => Math.min(x, y));
-  const b = high!.values!.reduce((x, y) => Math.max(x, y));
-  return a === -INF && b === INF ? real : { kind: "interval", low: a, high: b, expected: `a number in [${a}, ${b}]` };
+  return between(real, low!, high!);
 }
 
 /** The bounds must be numbers: a support that moves with a latent has no fixed transform. */
