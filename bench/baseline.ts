@@ -136,8 +136,9 @@ export function adamState(n: number): AdamState {
 export function adam(parameters: Float64Array, gradient: Float64Array, state: AdamState): void {
   const { rate, beta1, beta2, epsilon } = adamSettings;
   const { first, second } = state;
-  state.power1 *= beta1;
-  state.power2 *= beta2;
+  // A subnormal power would cost more than the rest of a short step; 1 - power is 1 long before.
+  state.power1 = state.power1 > 1e-100 ? state.power1 * beta1 : 0;
+  state.power2 = state.power2 > 1e-100 ? state.power2 * beta2 : 0;
   const scaled = rate / (1 - state.power1);
   const correction = 1 / (1 - state.power2);
   for (let i = 0; i < parameters.length; i++) {

@@ -45,6 +45,8 @@ function coreAdam(core: CoreExports, n: number, settings: readonly number[]) {
   view(s, 6).set([...settings, 1, 1]);
   return {
     parameters: () => view(p, n),
+    /** beta1^t and beta2^t. */
+    powers: () => [...view(s, 6).subarray(4)],
     step(gradient: Float64Array) {
       view(g, n).set(gradient);
       core.adam(n, p, g, m, v, s);
@@ -113,3 +115,25 @@ test("1,000 steps at 0.01 with exact gradients reach the optimum of the referenc
   expect(gap).toBeGreaterThanOrEqual(0);
   expect(gap).toBeLessThan(1e-12);
 });
+
+test.each(builds)(
+  "Adam's powers reach zero before they are subnormal, and long fits follow the published update (%s)",
+  (build) => {
+    const core = openCore(build);
+    const adam = coreAdam(core, 2, [0.001, 0.9, 0.99, 1e-8]);
+    const plain = new PlainAdam(2, 0.001, 0.9, 0.99, 1e-8);
+    const expected = new Float64Array(2);
+    let subnormal = false;
+    for (let t = 1; t <= 30_000; t++) {
+      const g = Float64Array.of(Math.sin(t), Math.cos(t / 7));
+      adam.step(g);
+      plain.step(expected, g);
+      for (const power of adam.powers()) subnormal ||= power !== 0 && power < 1e-102;
+    }
+    expect(subnormal).toBe(false);
+    expect(adam.powers()).toEqual([0, 0]);
+    const found = adam.parameters();
+    for (let i = 0; i < 2; i++) expect(Math.abs(found[i]! - expected[i]!)).toBeLessThan(1e-11);
+    adam.dispose();
+  },
+);

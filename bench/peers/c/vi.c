@@ -195,8 +195,9 @@ static double draw_step(Fit *f, const double *eps) {
 
 static void adam(Fit *f) {
   double *restrict p = f->parameters, *restrict m = f->first, *restrict v = f->second, *restrict g = f->gradient;
-  f->power1 *= 0.9;
-  f->power2 *= 0.999;
+  /* a subnormal power would cost more than the rest of a short step; 1 - power is 1 long before */
+  f->power1 = f->power1 > 1e-100 ? f->power1 * 0.9 : 0;
+  f->power2 = f->power2 > 1e-100 ? f->power2 * 0.999 : 0;
   const double scaled = 0.01 / (1 - f->power1), correction = 1 / (1 - f->power2);
   for (int i = 0; i < f->count; i++) {
     m[i] = 0.9 * m[i] + 0.1 * g[i];
