@@ -164,6 +164,7 @@ describe("every family that has a formula", () => {
     negativeBinomialLog: [(p, r) => v.negativeBinomialLog(r(0), p(1)), 5],
     betaBinomial: [(p) => v.betaBinomial(9, p(0), p(1)), 4],
     multinomial: [(_p, r) => v.multinomial(6, v.softmax(v.concat(r(0), r(1), r(2)))), [1, 2, 3]],
+    categorical: [(_p, r) => v.categorical(v.softmax(v.concat(r(0), r(1), r(2)))), 2],
     categoricalLogit: [(_p, r) => v.categoricalLogit(v.concat(r(0), r(1), r(2))), 1],
   };
   const matrix: Record<string, (loc: v.Expression, factor: v.Expression, p: v.Expression) => v.Distribution> = {
@@ -171,6 +172,7 @@ describe("every family that has a formula", () => {
     multivariateNormalPrecision: (loc, factor) => v.multivariateNormalPrecision(loc, factor),
     multivariateStudentT: (loc, factor, p) => v.multivariateStudentT(p, loc, factor),
   };
+  const ordinal = "orderedLogistic";
 
   const agree = (m: CompiledModel): void => {
     expect(m.withoutSecondDerivatives).toEqual([]);
@@ -193,7 +195,7 @@ describe("every family that has a formula", () => {
   };
 
   test("is among these", () => {
-    const tested = [...Object.keys(latent), ...Object.keys(discrete), ...Object.keys(matrix)];
+    const tested = [...Object.keys(latent), ...Object.keys(discrete), ...Object.keys(matrix), ordinal];
     expect(Object.keys(curvatures).filter((name) => !tested.includes(name))).toEqual([]);
   });
 
@@ -214,6 +216,20 @@ describe("every family that has a formula", () => {
         }),
       );
     });
+  test(`${ordinal}, every category`, () => {
+    agree(
+      compile(({ sample, observe, plate }) => {
+        const rows = plate("row", 6);
+        const cutpoints = sample("cutpoints", v.normal(0, 2), { shape: [3], support: v.ordered });
+        const slope = sample("slope", v.normal(0, 1));
+        observe(
+          "y",
+          v.orderedLogistic(slope.mul(rows.data([-1, 0, 1, 2, 0.5, -0.3])), cutpoints),
+          rows.data([0, 1, 2, 3, 3, 0]),
+        );
+      }),
+    );
+  });
 });
 
 describe("any model", () => {

@@ -64,7 +64,6 @@ export const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() =
   [Op.LogBesselI0]: (n, a) => [() => g.mul(a, map(Op.BesselRatio, n.inputs))],
   // I1/I0 has the derivative 1 − r/x − r².
   [Op.BesselRatio]: (n, a) => [() => g.mul(a, g.sub(g.sub(1, g.div(n, n.inputs[0]!)), g.square(n)))],
-  [Op.Less]: () => [() => constant(0), () => constant(0)],
   [Op.Sign]: (n) => [() => constant(0), () => constant(0)].slice(0, n.inputs.length),
   [Op.Add]: (_, a) => [() => a, () => a],
   [Op.Sub]: (_, a) => [() => a, () => g.neg(a)],

@@ -4,7 +4,7 @@
 
 import { Op } from "../../assembly/opcodes.js";
 import * as g from "./arithmetic.js";
-import { curvatures, largest } from "./densities/curvature.js";
+import { curvatures, largest, ofData } from "./densities/curvature.js";
 import { mapRules, partialsOf } from "./gradient.js";
 import { ancestors } from "./lower.js";
 import {
@@ -44,8 +44,9 @@ export function obstacles(gradient: readonly Node[]): string[] {
   for (const n of nodes) {
     if (!n.latent) continue;
     if (n.kind === "density") {
-      const { family, eventSize } = n.density!;
-      if (!curvatures[family] || eventSize > (largest[family] ?? Number.POSITIVE_INFINITY)) found.add(family);
+      const { family, eventSize, args } = n.density!;
+      const known = !ofData.includes(family) || args[0]!.kind === "data";
+      if (!known || !curvatures[family] || eventSize > (largest[family] ?? Number.POSITIVE_INFINITY)) found.add(family);
     }
     if (n.kind === "map" && !mapRules[n.opcode]) found.add(n.opcode === Op.Trigamma ? "digamma" : `opcode ${n.opcode}`);
     if ((n.kind === "logSumExp" || n.kind === "softmax") && n.inputs[0]!.shape.length > 1) found.add(n.kind);
@@ -60,7 +61,7 @@ function densityTangent(n: Node, tangents: Tangents): Node | null {
   // Each argument at the level of the kernel; a box keeps it apart from others that it is made of.
   const whole = args.map((a, i) => {
     const k = differentiable.indexOf(i);
-    return broadcast(a, call.plate, k < 0 ? a.shape : outputShapes[k + 1]!);
+    return k < 0 ? a : broadcast(a, call.plate, outputShapes[k + 1]!);
   });
   const moving = differentiable
     .map((arg, k) => {
@@ -100,8 +101,8 @@ function tangentRule(n: Node, tangents: Tangents): Node | null {
       let total: Node | null = null;
       of.forEach((tangent, i) => {
         if (!tangent) return;
-        const share = mapRules[n.opcode]!(n, tangent)[i]!();
-        total = total ? g.add(total, share) : share;
+        const share = mapRules[n.opcode]!(n, tangent)[i]?.();
+        if (share) total = total ? g.add(total, share) : share;
       });
       return total && broadcast(total, n.plate, n.shape);
     }

@@ -4,7 +4,7 @@
 
 import { Op } from "../../../assembly/opcodes.js";
 import * as g from "../arithmetic.js";
-import { constant, eventSize, logSumExp, map, type Node, slice, sumEvent } from "../node.js";
+import { constant, data, eventSize, logSumExp, map, type Node, slice, sumEvent } from "../node.js";
 
 type Formula = (...args: Node[]) => Node;
 
@@ -63,6 +63,40 @@ function squaredByPrecision(x: Node, loc: Node, cholesky: Node): Node {
   );
   return g.sum(...columns.map(g.square));
 }
+
+/** A number per row that the data in `y` choose: `of` is asked with each value of y. */
+const fromData = (y: Node, of: (y: number) => number): Node => data(y.values!.map(of), y.plate, y.shape);
+/** 1 in the place that y names, of `size`. */
+function oneHot(y: Node, size: number): Node {
+  const hot = new Float64Array(y.values!.length * size);
+  y.values!.forEach((v, row) => {
+    if (v >= 0 && v < size) hot[row * size + v] = 1;
+  });
+  return data(hot, y.plate, [size]);
+}
+
+/**
+ * log(sigmoid(a) − sigmoid(b)) for the cutpoints less location on both sides of y, as log sigmoid(a) + log sigmoid(−b) +
+ * log(1 − e^(b − a)), of which the lowest y has the first and the highest the second.
+ */
+function orderedLogistic(y: Node, location: Node, cutpoints: Node): Node {
+  const k = eventSize(cutpoints.shape);
+  const side = (at: Node): Node => g.sub(sumEvent(g.mul(oneHot(at, k), cutpoints)), location);
+  const above = side(y);
+  const below = side(fromData(y, (v) => v - 1));
+  const hasAbove = fromData(y, (v) => (v < k ? 1 : 0));
+  const hasBelow = fromData(y, (v) => (v > 0 ? 1 : 0));
+  const both = g.mul(hasAbove, hasBelow);
+  // Where one side is missing the difference is held at −1, and not counted.
+  const gap = g.sub(g.mul(both, g.sub(below, above)), g.sub(1, both));
+  return g.sub(
+    g.mul(both, g.log(g.neg(g.expm1(gap)))),
+    g.add(g.mul(hasAbove, g.softplus(g.neg(above))), g.mul(hasBelow, g.softplus(below))),
+  );
+}
+
+/** Families whose formulas look at the values they are densities of, which must be data. */
+export const ofData: readonly string[] = ["categorical", "orderedLogistic"];
 
 /** Sizes up to which the families that are written out element by element have formulas. */
 export const largest: Readonly<Record<string, number>> = {
@@ -151,5 +185,7 @@ export const curvatures: Readonly<Record<string, Formula>> = {
       logDiagonal(x!, k, (i) => g.add(k - i - 3, g.mul(2, eta!))),
     );
   },
+  categorical: (y, p) => sumEvent(g.mul(oneHot(y!, eventSize(p!.shape)), g.log(p!))),
+  orderedLogistic: (y, location, cutpoints) => orderedLogistic(y!, location!, cutpoints!),
   categoricalLogit: (_y, logits) => g.neg(logSumExp(logits!)),
 };
