@@ -9,8 +9,9 @@ import * as g from "./arithmetic.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
 import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
-import { constant, eventSize, type Node, node, output, sumEvent, sumRows } from "./node.js";
+import { constant, eventSize, latent, type Node, node, output, sumEvent, sumRows } from "./node.js";
 import { type PlainGraph, toPlain } from "./plain.js";
+import { hessianVector, obstacles } from "./second.js";
 import { Store } from "./store.js";
 
 /** A latent of the model: its unconstrained coordinates and the value people know it by. */
@@ -82,7 +83,16 @@ export class CompiledModel implements Target {
   readonly sites: readonly Site[];
   /** Total number of batches a gradient over all rows takes: 1 without subsampling. */
   readonly batches: number;
+  /**
+   * Writes the Hessian of the log density (all rows) at `theta` times `vector` into `out`, exactly. Absent where a family or an operation
+   * of the model has no second derivatives here, or the model is too long (`withoutSecondDerivatives`): algorithms then take differences
+   * of gradients. The first product compiles the tape.
+   */
+  readonly hessianVector?: (theta: Float64Array, vector: Float64Array, out: Float64Array) => void;
+  /** What stands in the way of exact second derivatives: families, operations, or "n operations" for a long model. Empty: nothing. */
+  readonly withoutSecondDerivatives: readonly string[];
   readonly #graph: ModelGraph;
+  readonly #gradients: readonly (Node | null)[];
   readonly #store = new Store();
   readonly #main: Lowered;
   readonly #mainDestinations: readonly Destination[];
@@ -114,6 +124,12 @@ export class CompiledModel implements Target {
 
     const raws = graph.latents.map((l) => l.raw);
     const gradients = gradient(graph.terms, raws);
+    this.#gradients = gradients;
+    this.withoutSecondDerivatives = obstacles(gradients.filter((n) => n !== null));
+    if (this.withoutSecondDerivatives.length === 0)
+      this.hessianVector = (theta, vector, out) => {
+        this.#hessianVector(theta, vector, out);
+      };
     const roots: Node[] = [logJoint(graph.terms)];
     const destinations: Destination[] = [{ kind: "logDensity" }];
     gradients.forEach((n, i) => {
@@ -202,6 +218,43 @@ export class CompiledModel implements Target {
   #checkTheta(theta: Float64Array, label = "theta"): void {
     if (!(theta instanceof Float64Array)) throw typeError(label, "a Float64Array", theta);
     if (theta.length !== this.dimension) throw rangeError(label, `${this.dimension} coordinates`, theta);
+  }
+
+  /** The tape of Hessian-vector products: the point's coordinates, then the vector's. Made when it is first asked for. */
+  #second(): Encoded {
+    const n = this.dimension;
+    const raws = this.#graph.latents.map((l) => l.raw);
+    const directions = raws.map((r) => latent(n + r.position, r.plate, r.shape));
+    const roots: Node[] = [];
+    const destinations: Destination[] = [];
+    hessianVector(this.#gradients, raws, directions).forEach((product, i) => {
+      if (!product) return;
+      roots.push(inUserOrder(product));
+      destinations.push({ kind: "gradient", position: raws[i]!.position });
+    });
+    const lowered = lower(fuse(canonicalise(roots)));
+    this.#computeStatics(lowered.statics);
+    return encode(lowered, { dimension: 2 * n, draws: 1, store: this.#store, destinations });
+  }
+
+  #hessianVector(theta: Float64Array, vector: Float64Array, out: Float64Array): void {
+    this.#checkTheta(theta);
+    this.#checkTheta(vector, "vector");
+    this.#checkTheta(out, "out");
+    const n = this.dimension;
+    const encoded = this.#cached("second", () => this.#second());
+    const { program } = encoded;
+    const inputs = program.theta();
+    inputs.set(theta);
+    inputs.set(vector, n);
+    out.fill(0);
+    this.#everyBatch(encoded, () => {
+      program.evaluate();
+      const part = program.gradient();
+      for (let i = 0; i < n; i++) out[i]! += part[i]!;
+    });
+    const batches = encoded.batches.reduce((product, p) => product * p.batches, 1);
+    if (batches > 1) for (let i = 0; i < n; i++) out[i]! /= batches;
   }
 
   logDensityGradient(theta: Float64Array, gradient: Float64Array): number {

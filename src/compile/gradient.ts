@@ -37,7 +37,7 @@ export const scaleOf = (plate: Plate | null): number => plate?.batches ?? 1;
 const HALF_LOG_2PI = 0.9189385332046727;
 
 /** Adjoint rules of the maps: for each input, its share of the adjoint. */
-const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)[]>> = {
+export const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)[]>> = {
   [Op.Neg]: (_, a) => [() => g.neg(a)],
   [Op.Reciprocal]: (n, a) => [() => g.neg(g.mul(a, g.square(n)))],
   [Op.Abs]: (n, a) => [() => g.mul(a, map(Op.Sign, [n.inputs[0]!]))],
@@ -61,6 +61,9 @@ const mapRules: Partial<Record<Op, (n: Node, adj: Node) => readonly (() => Node)
   [Op.Ndtri]: (n, a) => [() => g.div(a, normalDensity(n))],
   [Op.Lgamma]: (n, a) => [() => g.mul(a, map(Op.Digamma, n.inputs))],
   [Op.Digamma]: (n, a) => [() => g.mul(a, map(Op.Trigamma, n.inputs))],
+  [Op.LogBesselI0]: (n, a) => [() => g.mul(a, map(Op.BesselRatio, n.inputs))],
+  // I1/I0 has the derivative 1 − r/x − r².
+  [Op.BesselRatio]: (n, a) => [() => g.mul(a, g.sub(g.sub(1, g.div(n, n.inputs[0]!)), g.square(n)))],
   [Op.Sign]: (n) => [() => constant(0), () => constant(0)].slice(0, n.inputs.length),
   [Op.Add]: (_, a) => [() => a, () => a],
   [Op.Sub]: (_, a) => [() => a, () => g.neg(a)],
@@ -185,8 +188,8 @@ function densityShares(call: Node, adj: Node | null): [Node, Node][] {
   return shares;
 }
 
-/** The gradient of the sum of `terms` with respect to each of `latents` (null: no term depends on it). */
-export function gradient(terms: readonly Term[], latents: readonly Node[]): (Node | null)[] {
+/** Adds up the shares of adjoints from `seeds` (a node and its adjoint) backwards; the adjoint of each of `sources` (null: none). */
+function pullBack(seeds: readonly (readonly [Node, Node])[], sources: readonly Node[]): (Node | null)[] {
   const adjoints = new Map<Node, Node>();
   const give = (to: Node, share: Node): void => {
     const before = adjoints.get(to);
@@ -202,19 +205,9 @@ export function gradient(terms: readonly Term[], latents: readonly Node[]): (Nod
       stack.push(...(top.kind === "output" ? top.inputs[0]!.density!.args : top.inputs));
     }
   };
-
-  for (const { density, value } of terms) {
-    if (density) {
-      const scale = scaleOf(density.call.plate);
-      for (const [arg, share] of densityShares(density.call, scale === 1 ? null : constant(scale))) {
-        visit(arg);
-        give(arg, share);
-      }
-    }
-    if (value?.latent) {
-      visit(value);
-      give(value, broadcast(constant(scaleOf(value.plate)), value.plate, value.shape));
-    }
+  for (const [n, share] of seeds) {
+    visit(n);
+    give(n, share);
   }
 
   // Inputs are made before what uses them, so descending numbers visit every node after all of its uses.
@@ -234,8 +227,25 @@ export function gradient(terms: readonly Term[], latents: readonly Node[]): (Nod
       if (x.latent) give(x, share());
     });
   }
-  return latents.map((n) => {
+  return sources.map((n) => {
     const adj = adjoints.get(n);
     return adj ? broadcast(adj, n.plate, n.shape) : null;
   });
 }
+
+/** The gradient of the sum of `terms` with respect to each of `latents` (null: no term depends on it). */
+export function gradient(terms: readonly Term[], latents: readonly Node[]): (Node | null)[] {
+  const seeds: [Node, Node][] = [];
+  for (const { density, value } of terms) {
+    if (density) {
+      const scale = scaleOf(density.call.plate);
+      seeds.push(...densityShares(density.call, scale === 1 ? null : constant(scale)));
+    }
+    if (value?.latent) seeds.push([value, broadcast(constant(scaleOf(value.plate)), value.plate, value.shape)]);
+  }
+  return pullBack(seeds, latents);
+}
+
+/** The partials of a value per row with respect to `sources` that each row has its own of (null: it does not depend on it). */
+export const partialsOf = (value: Node, sources: readonly Node[]): (Node | null)[] =>
+  pullBack([[value, broadcast(constant(1), value.plate, value.shape)]], sources);

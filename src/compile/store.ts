@@ -39,8 +39,10 @@ export function rowOrder(plate: Plate): Int32Array {
 
 export class Store {
   readonly #scope = new Scope();
-  readonly #rows = new Map<Node, number>();
-  readonly #tiles = new Map<Node, number>();
+  readonly #computed = new Map<Node, number>();
+  /** Data by their values and plate: copies of a node share them. */
+  readonly #rows = new Map<string, number>();
+  readonly #tiles = new Map<string, number>();
   readonly #indices = new Map<string, number>();
   readonly #numbers = new Map<unknown, number>();
   readonly #orders = new Map<Plate, Int32Array>();
@@ -53,7 +55,8 @@ export class Store {
 
   /** Address of a data or constant node's values, [row][event]. */
   rows(n: Node): number {
-    let pointer = this.#rows.get(n);
+    const key = this.#key(n);
+    let pointer = this.#rows.get(key);
     if (pointer !== undefined) return pointer;
     const values = n.values!;
     const m = eventSize(n.shape);
@@ -67,24 +70,29 @@ export class Store {
           if (row >= 0) view.set(values.subarray(row * m, row * m + m), at * m);
         });
     }
-    this.#rows.set(n, pointer);
+    this.#rows.set(key, pointer);
     return pointer;
+  }
+
+  #key(n: Node): string {
+    return `${this.#number(n.values)}:${this.#number(n.plate)}`;
   }
 
   /** Remembers where a node that was computed once stands. */
   place(n: Node, pointer: number): void {
-    this.#rows.set(n, pointer);
+    this.#computed.set(n, pointer);
   }
 
   /** Address of values that are not in memory yet or were placed; undefined when unknown. */
   placed(n: Node): number | undefined {
-    return this.#rows.get(n);
+    return this.#computed.get(n);
   }
 
   /** Address of a design matrix in tiles of eight rows, [tile][column][8], rows beyond the end zero. */
   tiles(n: Node): number {
     const plate = n.plate!;
-    let pointer = this.#tiles.get(n);
+    const key = this.#key(n);
+    let pointer = this.#tiles.get(key);
     if (pointer !== undefined) return pointer;
     const columns = eventSize(n.shape);
     const rows = paddedRows(plate);
@@ -97,7 +105,7 @@ export class Store {
       const base = (at >> 3) * 8 * columns + (at & 7);
       for (let j = 0; j < columns; j++) view[base + 8 * j] = n.values![row * columns + j]!;
     }
-    this.#tiles.set(n, pointer);
+    this.#tiles.set(key, pointer);
     return pointer;
   }
 
@@ -134,6 +142,7 @@ export class Store {
   dispose(): void {
     this.#scope.dispose();
     this.#rows.clear();
+    this.#computed.clear();
     this.#tiles.clear();
     this.#indices.clear();
   }

@@ -172,7 +172,7 @@ export function minimize(
   const common = { maxSteps, gradientTolerance };
   let end: Omit<Minimum, "message">;
   if (method === "lbfgs") {
-    const { refused, ...rest } = finish(lbfgs(problem, x, common), options);
+    const { refused, ...rest } = finish(lbfgs(problem, x, { ...common, decrementTolerance: 1e-20 }), options);
     end = { ...rest, products: 0, skipped: refused };
   } else if (method === "newtonCg") {
     const hessianVector = smooth.hessianVector?.bind(smooth) ?? differences(evaluate);

@@ -194,6 +194,8 @@ export function* algorithmRun(
         maxSteps: given.maxSteps,
         draws: options.checkDraws,
         family,
+        // In the coordinates of its last fit it needs no more steps than Newton's method, and no products (docs/architecture.md).
+        optimiser: "lbfgs",
       });
       return result(outcome, { refused: outcome.refused, trace: Float64Array.from(outcome.rounds, (r) => r.elbo) });
     }

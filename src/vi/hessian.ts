@@ -33,6 +33,8 @@ export function negativeHessian(
     for (let j = 0; j < n; j++) {
       unit[j] = 1;
       target.hessianVector(at, unit, column);
+      // A product takes as long as two gradients or more.
+      evaluator.gradients += 2;
       unit[j] = 0;
       if (allFinite(column)) for (let i = 0; i < n; i++) matrix[j * n + i] = -column[i]!;
       else undefinedCoordinates++;
