@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { cholesky, choleskyInverse } from "../src/linalg/cholesky.js";
+import { maxAbs } from "../src/linalg/vector.js";
 import { Trajectory } from "../src/optim/lbfgs.js";
 import type { Target } from "../src/target.js";
 import { Evaluator } from "../src/vi/evaluate.js";
@@ -20,6 +21,21 @@ import {
 } from "./support/targets.js";
 
 const normals = normalSource(1);
+
+test("a start that is the mode already is no path: it begins elsewhere and comes back", () => {
+  for (const n of [1, 2, 7]) {
+    const identity = Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) ? 0 : 1));
+    const target = gaussianTarget(new Float64Array(n), identity, 0.5);
+    for (const start of [undefined, new Float64Array(n)]) {
+      const result = pathfinder(target, { normals, start });
+      expect(result.status, result.message).toBe("converged");
+      expect(Math.abs(result.elbo - 0.5)).toBeLessThan(0.05);
+      expect(maxAbs(result.approximation!.mean)).toBeLessThan(0.05);
+    }
+    const result = multipath(target, { normals });
+    expect(result.paths.every((path) => path.approximation)).toBe(true);
+  }
+});
 
 test("the compact form is the BFGS matrix: the same covariance as applying the dense update pair by pair", () => {
   const n = 9;

@@ -68,7 +68,7 @@ export function* pathRun(
 ): Run<Path> {
   const n = evaluator.dimension;
   const before = evaluator.gradients;
-  const start = findStart(evaluator, options.start, options.normals, index, index === 0);
+  let start = findStart(evaluator, options.start, options.normals, index, index === 0);
   if (start === undefined)
     return {
       status: "diverged",
@@ -85,16 +85,25 @@ export function* pathRun(
       skippedPairs: 0,
       spoiltPoints: 0,
     };
-  const trajectory = new Trajectory(n);
   const memory = options.memory ?? 6;
-  const optimiser = yield* lbfgs(evaluator, start, {
-    memory,
-    maxSteps: options.maxSteps,
-    curvature: options.curvature,
-    decrementTolerance: options.decrementTolerance ?? 1e-8,
-    trajectory,
-    stage: `path ${index + 1}`,
-  });
+  let trajectory: Trajectory;
+  let optimiser: LbfgsResult;
+  for (let again = true; ; again = false) {
+    trajectory = new Trajectory(n);
+    optimiser = yield* lbfgs(evaluator, start, {
+      memory,
+      maxSteps: options.maxSteps,
+      curvature: options.curvature,
+      decrementTolerance: options.decrementTolerance ?? 1e-8,
+      trajectory,
+      stage: `path ${index + 1}`,
+    });
+    // A start that is the mode itself, or a saddle, leaves no path: another one leads to it from elsewhere.
+    if (trajectory.count > 1 || optimiser.status !== "converged" || !again) break;
+    const other = findStart(evaluator, undefined, options.normals, index, false);
+    if (!other) break;
+    start = other;
+  }
 
   const k = options.elboDraws ?? 8;
   const normals = new Float64Array(k * n);
