@@ -10,6 +10,7 @@ export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMat
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
 export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
+export type { LatentValues } from "./model/constrain.js";
 export { constrain, logJacobian, unconstrain } from "./model/constrain.js";
 export type { DataLike } from "./model/data.js";
 // Distributions
