@@ -1,7 +1,7 @@
-// What of a fit is drawn over two coordinates: the Gaussian's ellipse, draws where it is none, and a slice of the posterior.
+// What of a fit is drawn over two coordinates: the Gaussian's ellipse, draws where it is none, and the posterior itself.
 
 import type { CompiledModel, DenseGaussian, Fit } from "../../src/index.js";
-import { cholesky } from "../../src/linalg/cholesky.js";
+import { cholesky, solveLower } from "../../src/linalg/cholesky.js";
 import type { DemoModel } from "./models.js";
 import type { Ellipse, Surface } from "./plots.js";
 
@@ -56,7 +56,57 @@ export function cloud(f: Fit, [a, b]: [number, number]): readonly { x: number; y
   return Array.from({ length: 400 }, (_, d) => ({ x: draws[d * n + a]!, y: draws[d * n + b]! }));
 }
 
-/** A slice of the posterior over two coordinates, the others at the approximation's conditional mean given the two. */
+/**
+ * Log densities of two coordinates at points [point × dimension], the others integrated out by Laplace's method around one Newton step:
+ * exact where these are Gaussian given the two, as in every normal hierarchy.
+ */
+function integrated(
+  target: CompiledModel,
+  thetas: Float64Array,
+  pair: readonly number[],
+  q: DenseGaussian,
+): Float64Array {
+  const n = target.dimension;
+  const count = thetas.length / n;
+  const others = Array.from({ length: n }, (_, i) => i).filter((i) => !pair.includes(i));
+  const m = others.length;
+  const steps = others.map((i) => 1e-3 * Math.hypot(...q.cholesky.subarray(i * n, i * n + i + 1)));
+  // Each point, and two neighbours of it along each other coordinate, for second derivatives.
+  const block = 2 * m + 1;
+  const at = 48;
+  const points = new Float64Array(at * block * n);
+  const gradients = new Float64Array(points.length);
+  const logs = new Float64Array(at * block);
+  const values = new Float64Array(count);
+  const precision = new Float64Array(m * m);
+  const slope = new Float64Array(m);
+  for (let first = 0; first < count; first += at) {
+    for (let p = 0; p < at; p++)
+      for (let k = 0; k < block; k++) {
+        const row = (p * block + k) * n;
+        points.set(thetas.subarray((first + p) * n, (first + p + 1) * n), row);
+        if (k > 0) points[row + others[(k - 1) >> 1]!]! += (k % 2 ? 1 : -1) * steps[(k - 1) >> 1]!;
+      }
+    target.logDensityGradientBatch(at * block, points, gradients, logs);
+    for (let p = 0; p < at; p++) {
+      const gradient = (k: number, j: number): number => gradients[(p * block + k) * n + others[j]!]!;
+      for (let i = 0; i < m; i++) {
+        slope[i] = gradient(0, i);
+        for (let j = 0; j <= i; j++)
+          precision[i * m + j] = (gradient(2 * i + 2, j) - gradient(2 * i + 1, j)) / (2 * steps[i]!);
+      }
+      let value = logs[p * block]!;
+      if (cholesky(precision, m)) {
+        solveLower(precision, m, slope);
+        for (let i = 0; i < m; i++) value += slope[i]! ** 2 / 2 - Math.log(precision[i * m + i]!);
+      } else value = Number.NEGATIVE_INFINITY;
+      values[first + p] = value;
+    }
+  }
+  return values;
+}
+
+/** The posterior over two coordinates, around the approximation. */
 export function surface(f: Fit, [a, b]: [number, number], around: Ellipse): Surface {
   const size = 48;
   const n = f.target.dimension;
@@ -88,8 +138,7 @@ export function surface(f: Fit, [a, b]: [number, number], around: Ellipse): Surf
       thetas[at + a] = around.mean[0] + dx;
       thetas[at + b] = around.mean[1] + dy;
     }
-  const values = new Float64Array(size * size);
-  (f.target as CompiledModel).logDensityGradientBatch(size * size, thetas, new Float64Array(thetas.length), values);
+  const values = integrated(f.target as CompiledModel, thetas, [a, b], q);
   const top = values.reduce((m, v) => Math.max(m, v), Number.NEGATIVE_INFINITY);
   return { x, y, size, values: values.map((v) => Math.max(v - top, -1e3)) };
 }
