@@ -123,10 +123,19 @@ test("data can be handed over; progress comes from every path, at a bounded rate
   here.dispose();
 });
 
-test("an abort reaches every path", async () => {
+test("an abort reaches every path, and what was aborted is resumed, here or there, as if it had not been", async () => {
   const remote = open(4);
-  const options = { algorithm: "multipathPathfinder", signal: AbortSignal.abort() } as const;
-  expect((await remote.fit("schools", data, options)).status).toBe("cancelled");
+  const options = { algorithm: "multipathPathfinder", seed: 4, posteriorDraws: 200 } as const;
+  const ended = await remote.fit("schools", data, { ...options, signal: AbortSignal.abort() });
+  expect(ended.status).toBe("cancelled");
+  const whole = await fit(schools, data, options);
+  const here = await fit(schools, data, { resume: ended });
+  expect(numbers(here)).toEqual(numbers(whole));
+  expect(numbers(await remote.fit("schools", data, { resume: ended }))).toEqual(numbers(whole));
+  const other = { ...data, effect: data.effect.map((y) => y + 1) };
+  await expect(remote.fit("schools", other, { resume: ended })).rejects.toThrow("expected the model and data");
+  whole.dispose();
+  here.dispose();
 });
 
 test("misuse is rejected, and a worker that fails is replaced", async () => {

@@ -21,7 +21,7 @@ export interface SampleGradient {
   /**
    * By name of a parameter, [n × value]: ∂draw/∂parameter at a fixed quantile. A mixture's are called "weights[k]" and
    * "components[k].name"; truncated and censored distributions have "low" and "high" besides what they are made of. Of vectors
-   * [n × K × shape of the parameter]: for dirichlet ∂xᵢ/∂αⱼ at i·K + j, for a matrix ∂xᵢ/∂Lⱼₖ at (i·K + j)·K + k.
+   * `[n × K × shape of the parameter]`: for dirichlet ∂xᵢ/∂αⱼ at i·K + j, for a matrix ∂xᵢ/∂Lⱼₖ at (i·K + j)·K + k.
    */
   readonly gradients: Readonly<Record<string, Float64Array>>;
 }

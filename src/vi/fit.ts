@@ -363,13 +363,13 @@ function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]):
   const { status } = result;
   const { turns, digest } = watch;
   const ended: Ended | undefined =
-    !paths && (status === "cancelled" || status === "maxSteps")
+    status === "cancelled" || status === "maxSteps"
       ? { turns, digest, probe: before?.probe ?? probeOf(target) }
       : undefined;
   return new Fit(target, result, { seed: advi.seed, options: plain, ended }, posterior);
 }
 
-/** Fits a log density; `paths` are those of "multipathPathfinder" where workers have run them, and such a fit cannot be resumed. */
+/** Fits a log density; `paths` are those of "multipathPathfinder" where workers have run them: nobody has seen their turns in order. */
 export async function fitTarget(target: Target, options: FitOptions = {}, paths?: readonly Path[]): Promise<Fit> {
   return await finishInSlices(fitRun(target, options, paths), options);
 }
