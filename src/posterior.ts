@@ -204,8 +204,8 @@ export class Posterior {
     return this.#parts.draws ?? 4000;
   }
 
-  /** The draws on the unconstrained scale, made when first asked for. */
-  #points(): Float64Array {
+  /** The draws on the unconstrained scale, made when first asked for: not a copy, not to be written to. */
+  protected kept(): Float64Array {
     const { sample } = this.#parts;
     if (!sample) throw new Error(`the fit has no draws: ${this.message}`);
     this.#unconstrained ??= sample(this.size);
@@ -215,7 +215,7 @@ export class Posterior {
   #make(): Float64Array {
     if (this.#values) return this.#values;
     const draws = this.size;
-    const unconstrained = this.#points();
+    const unconstrained = this.kept();
     const values = constrained(this.#target, unconstrained, draws);
     this.#width = values.length / draws;
     this.#logRatios = this.#parts.logRatios?.(unconstrained);
@@ -322,7 +322,7 @@ export class Posterior {
 
   /** Draws of the approximation on the unconstrained scale, [draw × dimension], as they are: never corrected. */
   unconstrainedDraws(): Float64Array {
-    return this.#points().slice();
+    return this.kept().slice();
   }
 
   /**

@@ -5,7 +5,7 @@ import { shorten, table } from "../src/posterior/table.js";
 import { Posterior } from "../src/posterior.js";
 import type { Target } from "../src/target.js";
 import { coreNormals } from "../src/vi/core-normals.js";
-import { fitTargetSync } from "../src/vi/fit.js";
+import { fitTarget, fitTargetSync } from "../src/vi/fit.js";
 import { gaussianTarget, normalNormal } from "./support/targets.js";
 
 /** theta ~ N((0, 1, 2), diag(1, 2, 3)^2), read as a positive scalar, a vector of two, and their sum. */
@@ -283,4 +283,31 @@ describe("correction by importance weights", () => {
     // 95.4 %, give or take three binomial standard errors.
     expect(inside / runs).toBeGreaterThan(0.954 - 0.045);
   });
+});
+
+test("draws of a slow target are weighed before the fit is over, in turns, and to the same numbers", async () => {
+  let calls = 0;
+  let slow = 0;
+  const inner = normalNormal;
+  const counted: Target = {
+    dimension: inner.dimension,
+    logDensityGradient(theta, gradient) {
+      calls++;
+      for (const until = performance.now() + slow; performance.now() < until; );
+      return inner.logDensityGradient(theta, gradient);
+    },
+  };
+  const options = { seed: 1, posteriorDraws: 1000, checkDraws: 200 };
+  const quick = fitTargetSync(counted, options);
+  const before = calls;
+  const wanted = quick.weights;
+  expect(calls).toBe(before + 1000); // quick: not before they are asked for
+  slow = 0.05;
+  const stages = new Set<string>();
+  const fit = await fitTarget(counted, { ...options, onProgress: ({ stage }) => void stages.add(stage) });
+  const after = calls;
+  expect(fit.weights).toEqual(wanted);
+  expect(fit.mean("theta[0]")).toEqual(quick.mean("theta[0]"));
+  expect(calls).toBe(after);
+  expect(stages).toContain("weights");
 });

@@ -23,7 +23,7 @@ import {
   understood,
 } from "./algorithms.js";
 import { type FitFamily, fitFamilies } from "./families.js";
-import { logApproximation, logRatios } from "./log-ratios.js";
+import { logApproximation, logRatios, logRatiosRun } from "./log-ratios.js";
 import type { Path } from "./pathfinder.js";
 import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
 import { differs, probeOf, Watch } from "./replay.js";
@@ -121,6 +121,9 @@ const adviOnly = ["family", "rank", "entropy", "optimizer", "draws", "maxSteps",
 
 /** Milliseconds of work between two reports of `fitSteps`. */
 const between = 8;
+
+/** Milliseconds that weighing draws may take when a mean is asked for. */
+const atOnce = 30;
 
 /** Largest dimension for which the full covariance is the default. */
 const fullRankLimit = 128;
@@ -259,6 +262,8 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
 export class Fit extends Posterior implements Resumable {
   readonly #made: Pick<FitRecord, "seed" | "options" | "ended">;
   #record: FitRecord | undefined;
+  /** Log ratios of draws that have been weighed; undefined where nothing is. */
+  readonly #ready: WeakMap<Float64Array, Float64Array> | undefined;
 
   constructor(
     /** What was fitted: for a model, its compiled form. */
@@ -272,6 +277,8 @@ export class Fit extends Posterior implements Resumable {
     const { maps } = result;
     const point = result.algorithm === "map";
     const has = components.length > 0;
+    const corrects = has && correct && !point;
+    const ready = new WeakMap<Float64Array, Float64Array>();
     super(target, {
       status: result.status,
       message: result.message,
@@ -281,10 +288,27 @@ export class Fit extends Posterior implements Resumable {
       trace: result.trace,
       gradients: result.gradients,
       draws: draws ?? (point ? 1 : undefined),
-      logRatios: has && correct && !point ? (points) => logRatios(target, result, points) : undefined,
+      logRatios: corrects ? (points) => ready.get(points) ?? logRatios(target, result, points) : undefined,
       sample: has ? (count, seed = made.seed) => drawsOf({ components, maps }, count, seed) : undefined,
     });
     this.#made = made;
+    this.#ready = corrects ? ready : undefined;
+  }
+
+  /**
+   * Weighs the kept draws where that takes long, giving up turns: else means, asked for later, would hold the thread. What is quick waits
+   * until it is asked for. The clock decides only this.
+   */
+  *weigh(): Run<void> {
+    const { check } = this.result;
+    if (!this.#ready || !check) return;
+    const some = Math.min(check.draws, 32);
+    const began = performance.now();
+    logRatios(this.target, this.result, check.points.subarray(0, some * this.target.dimension));
+    if (((performance.now() - began) * this.size) / some < atOnce) return;
+    const points = this.kept();
+    const ratios = yield* logRatiosRun(this.target, this.result, points);
+    if (ratios) this.#ready.set(points, ratios);
   }
 
   /** What the fit leaves beside its draws, as plain data: with it the posterior is saved, drawn from anew, and resumed. */
@@ -305,7 +329,8 @@ export class Fit extends Posterior implements Resumable {
 
   /** For each of the kept draws the log density of the target minus that of the approximation: what importance weighting corrects by. */
   logRatios(): Float64Array {
-    return logRatios(this.target, this.result, this.unconstrainedDraws());
+    const points = this.kept();
+    return this.#ready?.get(points)?.slice() ?? logRatios(this.target, this.result, points);
   }
 
   /** Log density of the approximation at points of the unconstrained scale, [draw × dimension]. */
@@ -366,7 +391,9 @@ function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]):
     status === "cancelled" || status === "maxSteps"
       ? { turns, digest, probe: before?.probe ?? probeOf(target) }
       : undefined;
-  return new Fit(target, result, { seed: advi.seed, options: plain, ended }, posterior);
+  const fit = new Fit(target, result, { seed: advi.seed, options: plain, ended }, posterior);
+  if (status !== "cancelled") yield* fit.weigh();
+  return fit;
 }
 
 /** Fits a log density; `paths` are those of "multipathPathfinder" where workers have run them: nobody has seen their turns in order. */

@@ -1,6 +1,7 @@
 // The density of what a fit answers with, at any points, and importance ratios of the target to it: what corrects its draws.
 
 import { logMeanExp } from "../linalg/elementary.js";
+import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
 import { Evaluator } from "./evaluate.js";
 import { type Gaussian, gaussianLogDensity } from "./gaussian.js";
@@ -39,9 +40,32 @@ export function logApproximation(
 
 /** Log density of the target minus that of the approximation at points [draw × dimension]. */
 export function logRatios(target: Target, answer: Approximation, points: Float64Array): Float64Array {
+  const run = logRatiosRun(target, answer, points);
+  let next = run.next();
+  while (!next.done) next = run.next(false);
+  return next.value!;
+}
+
+/** Draws between two turns. */
+const some = 32;
+
+/** The same in slices; undefined when it was told to stop. */
+export function* logRatiosRun(
+  target: Target,
+  answer: Approximation,
+  points: Float64Array,
+): Run<Float64Array | undefined> {
   const ratios = logApproximation(answer, points);
-  const draws = ratios.length;
-  const values = new Float64Array(draws);
-  new Evaluator(target).batch(draws, points, new Float64Array(points.length), values);
-  return ratios.map((q, d) => values[d]! - q);
+  const n = points.length / ratios.length;
+  const evaluator = new Evaluator(target);
+  const gradients = new Float64Array(some * n);
+  for (let from = 0; from < ratios.length; from += some) {
+    const to = Math.min(from + some, ratios.length);
+    const values = new Float64Array(to - from);
+    evaluator.batch(to - from, points.subarray(from * n, to * n), gradients.subarray(0, (to - from) * n), values);
+    for (let d = from; d < to; d++) ratios[d] = values[d - from]! - ratios[d]!;
+    const news = { stage: "weights", step: to, value: Number.NaN, gradients: evaluator.gradients };
+    if (to < ratios.length && (yield news) === true) return undefined;
+  }
+  return ratios;
 }

@@ -5,7 +5,7 @@ import type { AdviOptions, End } from "./advi.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import type { Session } from "./session.js";
-import { objection, objectionWords, type Shift } from "./witness.js";
+import { divergenceOf, objection, objectionWords, type Shift } from "./witness.js";
 
 export interface Facts {
   readonly end: End;
@@ -112,6 +112,13 @@ export function sentence(facts: Facts): { status: Status; message: string } {
   if (against && shift) {
     const what = objectionWords(against, shift);
     return { status: "rejected", message: `${optimum}, but importance weighting (${khat}) ${what}. ${advice}` };
+  }
+  if (k.khat > k.threshold) {
+    const nats = divergenceOf(check).toFixed(2);
+    return {
+      status: "converged",
+      message: `${optimum}, at a divergence of ${nats} nats from the posterior, which leaves no room for a wrong mean or standard deviation; with ${khat} above ${k.threshold.toFixed(2)} nothing is corrected by importance weights.${skipped}`,
+    };
   }
   return {
     status: "converged",
