@@ -18,9 +18,6 @@ import { drawBatches, evaluate } from "./tape";
 
 const HALF_LOG_2PI: f64 = 0.91893853320467274178;
 
-/** Four block numbers and four steps. */
-const COUNTERS: usize = memory.data(32, 16);
-
 // @ts-ignore: decorator
 @inline function word(state: usize, at: usize): i32 { return load<i32>(state + at); }
 // @ts-ignore: decorator
@@ -40,15 +37,20 @@ function fillNormalSteps(
   let block = 0;
   while (out < end) {
     const from = block;
-    for (let k: usize = 0; k < 16; k += 4) {
-      store<i32>(COUNTERS + k, block);
-      store<i32>(COUNTERS + k, step, 16);
-      if (++block == blocks) {
-        block = 0;
-        step++;
-      }
-    }
-    philox(ld(COUNTERS), c1, v128.load(COUNTERS, 16), c3, seedLow, seedHigh);
+    // The counters are put together in registers: a vector that is read from four stores waits until these have left the pipeline.
+    let b = i32x4.splat(block);
+    let s = i32x4.splat(step);
+    if (++block == blocks) { block = 0; step++; }
+    b = i32x4.replace_lane(b, 1, block);
+    s = i32x4.replace_lane(s, 1, step);
+    if (++block == blocks) { block = 0; step++; }
+    b = i32x4.replace_lane(b, 2, block);
+    s = i32x4.replace_lane(s, 2, step);
+    if (++block == blocks) { block = 0; step++; }
+    b = i32x4.replace_lane(b, 3, block);
+    s = i32x4.replace_lane(s, 3, step);
+    if (++block == blocks) { block = 0; step++; }
+    philox(b, c1, s, c3, seedLow, seedHigh);
     convert(NORMALS);
     let at = from << 2;
     for (let k: usize = 0; k < 32 && out < end; k += 8) {
@@ -72,26 +74,20 @@ function fillNormalDraws(
   for (let lane = 0; lane < total; lane += 4) {
     // Two pairs of draws, the second perhaps of the next step.
     const first = at + (<usize>draw << 3);
-    store<i32>(COUNTERS, draw);
-    store<i32>(COUNTERS, draw + 1, 4);
-    store<i32>(COUNTERS, step, 16);
-    store<i32>(COUNTERS, step, 20);
+    const left = draw;
+    const leftStep = step;
     draw += 2;
     if (draw == draws) { draw = 0; step++; at += size; }
     const right = at + (<usize>draw << 3) - first;
-    store<i32>(COUNTERS, draw, 8);
-    store<i32>(COUNTERS, draw + 1, 12);
-    store<i32>(COUNTERS, step, 24);
-    store<i32>(COUNTERS, step, 28);
+    const d = i32x4.add(v128.shuffle<u32>(i32x4.splat(left), i32x4.splat(draw), 0, 1, 4, 5), i32x4(0, 1, 0, 1));
+    const s = v128.shuffle<u32>(i32x4.splat(leftStep), i32x4.splat(step), 0, 1, 4, 5);
     draw += 2;
     if (draw == draws) { draw = 0; step++; at += size; }
-    const d = ld(COUNTERS);
-    const s = v128.load(COUNTERS, 16);
     let to = first;
-    for (let left = dimension, block = 0; left > 0; left -= 4, block++, to += row << 2) {
+    for (let rest = dimension, block = 0; rest > 0; rest -= 4, block++, to += row << 2) {
       philox(i32x4.splat(block), d, s, c3, seedLow, seedHigh);
-      normalPairs(ld(WORDS), v128.load(WORDS, 16), to, right, left > 2 ? row << 1 : 0);
-      if (left > 1) normalPairs(v128.load(WORDS, 32), v128.load(WORDS, 48), to + row, right, left > 3 ? row << 1 : 0);
+      normalPairs(ld(WORDS), v128.load(WORDS, 16), to, right, rest > 2 ? row << 1 : 0);
+      if (rest > 1) normalPairs(v128.load(WORDS, 32), v128.load(WORDS, 48), to + row, right, rest > 3 ? row << 1 : 0);
     }
   }
 }

@@ -200,9 +200,9 @@ export const contestants: readonly Contestant[] = [
   library("webppl", "WebPPL", "webppl", "", "f64", 1e-6),
   library("tfjs-cpu", "TensorFlow.js, cpu", "tfjs", "cpu", "f32", 1e-3),
   library("tfjs-wasm", "TensorFlow.js, wasm", "tfjs", "wasm", "f32", 1e-3),
-  library("jax-f32", "jax-js, jit", "jax-js", "f32", "f32", 1e-3),
+  library("jax-f32", "jax-js, float32", "jax-js", "f32", "f32", 1e-3),
   // Its exp and log are of float32 accuracy also where the numbers are of float64.
-  library("jax-f64", "jax-js, jit", "jax-js", "f64", "f64", 1e-5),
+  library("jax-f64", "jax-js, float64", "jax-js", "f64", "f64", 1e-5),
   python("numpyro", "NumPyro", "numpyro_peer", 1e-9),
   python("stanli", "stanli, NumPy loop", "stanli_peer", 1e-9),
 ];

@@ -38,7 +38,7 @@ const times = (x: number): string => (x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFi
 
 const ratio = (r: Ratio | undefined): string => (r ? `${times(r.median)} (${times(r.low)}–${times(r.high)})` : "–");
 
-const headings = ["", "", "µs a step", "least", "over ours (quartiles)", "over relaxed", "apart", "ELBO"];
+const headings = ["contestant", "type", "µs a step", "least", "over ours (quartiles)", "over relaxed", "apart", "ELBO"];
 const numeric = new Set([2, 3, 4, 5, 6, 7]);
 
 function rowsOf(result: Result, workload: string): string[][] {

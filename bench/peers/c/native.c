@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
   int room = 0;
   Fit *timed = 0;
   char line[64];
-  printf("@{\"version\":\"%s\"}\n", __VERSION__);
+  printf("@{\"version\":\"%s\"}\n", vi_compiler());
   fflush(stdout);
   while (fgets(line, sizeof line, stdin)) {
     int check = !strncmp(line, "check", 5), block = !strncmp(line, "block", 5);

@@ -44,6 +44,13 @@ EXPORT(vi_stride) int vi_stride(int dimension) {
   return dimension < VECTOR ? (dimension + 3) / 4 * 4 : (dimension + VECTOR - 1) / VECTOR * VECTOR;
 }
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+EXPORT(vi_compiler) const char *vi_compiler(void) { return COMPILER; }
+
 EXPORT(vi_doubles) double *vi_doubles(int n) { return doubles(n); }
 
 /* A fit at its start. x: rows of vi_stride doubles, zero behind the columns; y: 0 or 1; both null unless the model is the regression. */

@@ -6,6 +6,8 @@ import type { Contest } from "../protocol.js";
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
+  /** Address of a text that ends with 0. */
+  vi_compiler(): number;
   vi_stride(dimension: number): number;
   vi_doubles(n: number): number;
   vi_open(
@@ -46,9 +48,11 @@ export function contest(file: string): Contest {
     return { x: pointer, y: copied(y) };
   }
 
+  const text = new Uint8Array(c.memory.buffer, c.vi_compiler(), 200);
+  const compiler = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
   const trace = c.vi_doubles(CROSSING);
   return {
-    version: "WebAssembly SIMD128",
+    version: compiler,
     open(workload, fed) {
       const { model, rows, dimension: D, draws, family, logScale } = workload;
       const full = family === "fullRank";
