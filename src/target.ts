@@ -53,6 +53,8 @@ export interface Target {
    * need second derivatives take central differences of gradients.
    */
   hessianVector?(theta: Float64Array, vector: Float64Array, out: Float64Array): void;
+  /** Why there is no `hessianVector`, for messages: what has no second derivatives. */
+  readonly withoutSecondDerivatives?: readonly string[];
   /** Names of the unconstrained coordinates; "theta[0]", … when absent. */
   readonly unconstrainedNames?: readonly string[];
   /** Names of the values `constrain` returns; the unconstrained names when absent. */

@@ -232,13 +232,43 @@ describe("every family that has a formula", () => {
   });
 });
 
+describe("truncated and censored likelihoods with known shapes", () => {
+  const cases: Record<string, (z: v.Expression, p: v.Expression) => v.Distribution> = {
+    "Student's t": (z, p) => v.truncated(v.studentT(4, z, p), 0.1),
+    gamma: (_z, p) => v.truncated(v.gamma(2.5, p), undefined, 4),
+    binomial: (z) => v.truncated(v.binomial(7, v.sigmoid(z)), 1, 5),
+    poisson: (_z, p) => v.truncated(v.poisson(p), 1),
+  };
+  for (const [name, make] of Object.entries(cases))
+    test(name, () => {
+      const m = compile(({ sample, observe }) => {
+        const z = sample("z", v.normal(0, 1));
+        observe("y", make(z, v.exp(sample("p", v.normal(0, 1)))), 2);
+      });
+      expect(m.withoutSecondDerivatives).toEqual([]);
+      for (let seed = 0; seed < 4; seed++) {
+        const [theta, vector] = point(m, seed);
+        expect(Math.min(...[1e-2, 3e-3, 1e-3].map((h) => errorAt(m, theta, vector, h)))).toBeLessThan(1e-10);
+      }
+    });
+
+  test("an unknown shape has none", () => {
+    const m = compile(({ sample, observe }) => {
+      observe("y", v.truncated(v.studentT(sample("df", v.gamma(2, 1)), 0, 1), 0.1), 2);
+    });
+    expect(m.withoutSecondDerivatives).toEqual(["studentTLogCdf"]);
+  });
+});
+
 describe("any model", () => {
   for (const subsample of [false, true])
     test(`random models${subsample ? ", subsampled," : ""} agree with differences of their gradients`, () => {
       let kinks = 0;
+      let exact = 0;
       for (let seed = 0; seed < 120; seed++) {
         const m = model<void>(randomModel(seed, { subsample })).compile();
         if (m.hessianVector) {
+          exact++;
           const [theta, vector] = point(m, seed);
           const error = Math.min(...[3e-3, 1e-3, 1e-4].map((h) => errorAt(m, theta, vector, h)));
           // abs, min and max have kinks, which differences may straddle.
@@ -247,6 +277,7 @@ describe("any model", () => {
         m.dispose();
       }
       expect(kinks).toBeLessThanOrEqual(2);
+      expect(exact).toBeGreaterThan(55);
     });
 
   test("the product is linear and symmetric, and a mixture has it too", () => {
@@ -277,7 +308,9 @@ describe("any model", () => {
     });
     expect(m.hessianVector).toBeUndefined();
     expect(m.withoutSecondDerivatives).toEqual(["truncatedNormal"]);
-    expect(fitTargetSync(m, { algorithm: "laplace" }).message).toContain("finite-difference curvature");
+    expect(fitTargetSync(m, { algorithm: "laplace" }).message).toContain(
+      "finite-difference curvature there (no second derivatives: truncatedNormal)",
+    );
     const exact = compile(({ sample }) => void sample("a", v.normal(1, 2)));
     const fit = fitTargetSync(exact, { algorithm: "laplace" });
     expect(fit.message).toContain("exact curvature");

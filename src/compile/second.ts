@@ -4,7 +4,7 @@
 
 import { Op } from "../../assembly/opcodes.js";
 import * as g from "./arithmetic.js";
-import { curvatures, largest, ofData } from "./densities/curvature.js";
+import { curvatures, largest, ofData, tailScores } from "./densities/curvature.js";
 import { mapRules, partialsOf } from "./gradient.js";
 import { ancestors } from "./lower.js";
 import {
@@ -45,8 +45,10 @@ export function obstacles(gradient: readonly Node[]): string[] {
     if (!n.latent) continue;
     if (n.kind === "density") {
       const { family, eventSize, args } = n.density!;
-      const known = !ofData.includes(family) || args[0]!.kind === "data";
-      if (!known || !curvatures[family] || eventSize > (largest[family] ?? Number.POSITIVE_INFINITY)) found.add(family);
+      const known = tailScores[family]
+        ? !args.slice(1).some((a) => a.latent)
+        : curvatures[family] && (!ofData.includes(family) || args[0]!.kind === "data");
+      if (!known || eventSize > (largest[family] ?? Number.POSITIVE_INFINITY)) found.add(family);
     }
     if (n.kind === "map" && !mapRules[n.opcode]) found.add(n.opcode === Op.Trigamma ? "digamma" : `opcode ${n.opcode}`);
     if ((n.kind === "logSumExp" || n.kind === "softmax") && n.inputs[0]!.shape.length > 1) found.add(n.kind);
@@ -78,6 +80,12 @@ function densityTangent(n: Node, tangents: Tangents): Node | null {
         return outputShapes[0]!.length ? product : sumEvent(product);
       });
     return shares.length ? g.sum(...shares) : null;
+  }
+  const score = tailScores[family];
+  if (score) {
+    // p = ±density / distribution function: its derivative is p (score − p).
+    const tangent = tangents.get(args[0]!);
+    return tangent ? g.mul(g.mul(n, g.sub(score(...args), n)), tangent) : null;
   }
   const formula = curvatures[family]!(...whole.map((a, i) => moving.find((m) => m.arg === i)?.box ?? a));
   const value = broadcast(formula, call.plate, outputShapes[0]!);

@@ -124,10 +124,12 @@ export function* laplaceRun(evaluator: Evaluator, options: LaplaceOptions): Run<
     return failure("rejected", `${mode.message} The Hessian is too ill-conditioned to be inverted.`);
   const approximation: DenseGaussian = { kind: "dense", mean: x, cholesky: covariance };
   const gradients = evaluator.gradients;
+  const missing = evaluator.target.withoutSecondDerivatives ?? [];
+  const why = missing.length > 0 ? ` (no second derivatives: ${missing.join(", ")})` : "";
   const check = checkGaussian(evaluator, approximation, options.draws ?? 1000, options.normals);
   return {
     status: mode.status,
-    message: `${mode.message} The Gaussian has the ${hessian === "exact" ? "exact" : "finite-difference"} curvature there. ${khatSentence(check.psis)}`,
+    message: `${mode.message} The Gaussian has the ${hessian === "exact" ? "exact" : "finite-difference"} curvature there${why}. ${khatSentence(check.psis)}`,
     approximation,
     elbo: check.elbo.value,
     elboStandardError: check.elbo.error,

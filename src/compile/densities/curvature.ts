@@ -95,6 +95,8 @@ function orderedLogistic(y: Node, location: Node, cutpoints: Node): Node {
   );
 }
 
+const betaScore = (x: Node, a: Node, b: Node): Node => g.sub(g.div(g.sub(a, 1), x), g.div(g.sub(b, 1), g.sub(1, x)));
+
 /** Families whose formulas look at the values they are densities of, which must be data. */
 export const ofData: readonly string[] = ["categorical", "orderedLogistic"];
 
@@ -188,4 +190,16 @@ export const curvatures: Readonly<Record<string, Formula>> = {
   categorical: (y, p) => sumEvent(g.mul(oneHot(y!, eventSize(p!.shape)), g.log(p!))),
   orderedLogistic: (y, location, cutpoints) => orderedLogistic(y!, location!, cutpoints!),
   categoricalLogit: (_y, logits) => g.neg(logSumExp(logits!)),
+};
+
+/**
+ * Logarithms of distribution functions: the derivative in x of the log of the density that they integrate, by which their own partial
+ * in x changes. Their shapes have no second derivatives.
+ */
+export const tailScores: Readonly<Record<string, Formula>> = {
+  gammaLogCdf: (x, shape) => g.sub(g.div(g.sub(shape!, 1), x!), 1),
+  gammaLogSurvival: (x, shape) => g.sub(g.div(g.sub(shape!, 1), x!), 1),
+  betaLogCdf: (x, a, b) => betaScore(x!, a!, b!),
+  betaLogSurvival: (x, a, b) => betaScore(x!, a!, b!),
+  studentTLogCdf: (t, df) => g.neg(g.div(g.mul(g.add(df!, 1), t!), g.add(df!, g.square(t!)))),
 };
