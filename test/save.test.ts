@@ -366,6 +366,10 @@ describe("what is refused", () => {
       savePosterior(fitTargetSync(funnel, { seed: 1, posteriorDraws: 20, signal: abortedAt(900) })),
       savePosterior(fitTargetSync(eightSchools, { algorithm: "multipathPathfinder", posteriorDraws: 20 })),
     ];
+    const adam = { warmUp: false, family: "fullRank", signal: abortedAt(60), posteriorDraws: 20 } as const;
+    const climbing = fitTargetSync(eightSchools, adam);
+    expect(climbing.record.ended?.adam).toBeDefined();
+    files.push(savePosterior(climbing));
     const compiled = everything.compile(data);
     files.push(savePosterior(fitTargetSync(compiled, { maxSteps: 3, posteriorDraws: 20 })));
     // Texts that nothing follows from, and options, which are checked when a fit is resumed.

@@ -8,6 +8,7 @@ import { integer, knownOptions, oneOf, rangeError, typeError } from "../errors.j
 import { type Status, statuses } from "../optim/run.js";
 import type { Snapshot } from "../posterior.js";
 import type { Site } from "../target.js";
+import { type AdamCheckpoint, lengths } from "../vi/adam-checkpoint.js";
 import { algorithms } from "../vi/algorithms.js";
 import { fitFamilies } from "../vi/families.js";
 import type { Gaussian } from "../vi/gaussian.js";
@@ -72,6 +73,7 @@ function writeRecord(record: FitRecord, shelf: Shelf): object {
   maps.forEach((map, k) => {
     put(`map${k}`, { ...map, ...map.quantile, grid: Float64Array.of(map.logDeterminant, map.first, map.step) });
   });
+  if (ended?.adam) put("adam", { numbers: ended.adam.numbers, ...ended.adam.arrays });
   const graph = typeof values === "object" ? values : undefined;
   graph?.arrays.forEach((a, k) => {
     shelf.put(`graph${k}`, a);
@@ -82,7 +84,7 @@ function writeRecord(record: FitRecord, shelf: Shelf): object {
     seed,
     steps,
     options: plain,
-    ended,
+    ended: ended && { ...ended, adam: ended.adam && { blamed: ended.adam.blamed } },
     components: components.map((g) => ({ kind: g.kind, ...(g.kind === "lowRank" && { rank: g.rank }) })),
     maps: maps.map((m) => ({ knots: m.knots, scores: m.quantile.scores.length })),
     values: graph ? { ...graph, arrays: graph.arrays.length } : values,
@@ -196,6 +198,7 @@ function readRecord(label: string, value: unknown, by: string, n: number, shelf:
     "ended",
   ]);
   const of = (name: string): string => `${label}.${name}`;
+  const family = oneOf(of("family"), f["family"], fitFamilies);
   const options: Record<string, PlainOption> = {};
   if (typeof f["options"] !== "object" || f["options"] === null)
     throw typeError(of("options"), "an object", f["options"]);
@@ -212,10 +215,10 @@ function readRecord(label: string, value: unknown, by: string, n: number, shelf:
   return {
     version: by,
     algorithm: oneOf(of("algorithm"), f["algorithm"], algorithms),
-    family: oneOf(of("family"), f["family"], fitFamilies),
+    family,
     seed: integer(of("seed"), f["seed"], 0),
     steps: integer(of("steps"), f["steps"], 0),
-    ended: f["ended"] === undefined ? undefined : readEnded(of("ended"), f["ended"]),
+    ended: f["ended"] === undefined ? undefined : readEnded(of("ended"), f["ended"], n, family, shelf),
     options,
     components,
     maps,
@@ -225,12 +228,33 @@ function readRecord(label: string, value: unknown, by: string, n: number, shelf:
 
 const word = 2 ** 32 - 1;
 
-function readEnded(label: string, value: unknown): Ended {
-  const f = fields(label, value, ["turns", "digest", "probe"]);
+function readEnded(label: string, value: unknown, n: number, family: string, shelf: Shelf): Ended {
+  const f = fields(label, value, ["turns", "digest", "probe", "adam"]);
   return {
     turns: integer(`${label}.turns`, f["turns"], 0),
     digest: integer(`${label}.digest`, f["digest"], 0, word),
     probe: integer(`${label}.probe`, f["probe"], 0, word),
+    adam: f["adam"] === undefined ? undefined : readCheckpoint(`${label}.adam`, f["adam"], n, family, shelf),
+  };
+}
+
+function readCheckpoint(label: string, value: unknown, n: number, family: string, shelf: Shelf): AdamCheckpoint {
+  const f = fields(label, value, ["blamed"]);
+  const taken: Record<string, Float64Array> = {};
+  for (const [name, { length, most, optional }] of Object.entries(lengths(n, family))) {
+    if (optional && !shelf.entries.has(`adam.${name}`)) continue;
+    taken[name] = shelf.take(label, `adam.${name}`, most ? undefined : length);
+    if (taken[name].length > length)
+      throw rangeError(`${label}.arrays: the length of "adam.${name}"`, `at most ${length}`, taken[name].length);
+  }
+  const { numbers, ...arrays } = taken;
+  return {
+    numbers: numbers!,
+    arrays,
+    blamed: list(`${label}.blamed`, f["blamed"]).map((entry, k) => {
+      const [site, times] = list(`${label}.blamed[${k}]`, entry);
+      return [text(`${label}.blamed[${k}][0]`, site), integer(`${label}.blamed[${k}][1]`, times, 0)] as const;
+    }),
   };
 }
 

@@ -6,6 +6,7 @@
 import { log } from "../linalg/elementary.js";
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
+import { type Memory, type Place, pack, phases, unpack } from "./adam-checkpoint.js";
 import { AdviState, type Entropy } from "./advi-state.js";
 import {
   type AffineMap,
@@ -18,7 +19,7 @@ import {
 import type { Gaussian } from "./gaussian.js";
 import type { Full } from "./moments.js";
 import { adviStreams, type Session } from "./session.js";
-import { type Stall, stallInit, stallStep } from "./stopping.js";
+import { stallInit, stallStep } from "./stopping.js";
 
 export interface StageOptions {
   readonly family: FamilyName;
@@ -39,8 +40,8 @@ export interface StageOptions {
   readonly units?: Float64Array | undefined;
   /** Whether the coordinates are renewed from what a stage has learnt; a fixed step size stays in the coordinates it was given for. */
   readonly renew: boolean;
-  /** Judges the mean of a stage. */
-  judge(q: Full): Run<Verdict>;
+  /** Judges the mean of a stage; its memory is put back where a climb goes on. */
+  readonly judge: Memory & { verdict(q: Full): Run<Verdict> };
 }
 
 export interface Verdict {
@@ -73,8 +74,10 @@ const renewed = 0.1;
 const far = 1;
 /** Milliseconds after which the event loop may want its turn. */
 const patience = 4;
+const nothing = new Float64Array(0);
+type Stretch = Pick<Place, "partial" | "failed">;
 
-type Coordinates = Pick<StageOptions, "root" | "units" | "family">;
+export type Coordinates = Pick<StageOptions, "root" | "units" | "family">;
 
 /** The coordinates of the optimiser and q in them. */
 function coordinates(q: Full, options: Coordinates): { map: AffineMap | undefined; parameters: Parameters } {
@@ -142,12 +145,16 @@ class Climber {
     return toGaussian(this.options.family, parameters, this.map) as Gaussian as Full;
   }
 
-  /** `count` steps; fewer when cancelled or when too many were not finite. The division into runs changes no number. */
-  *advance(count: number, stage: string, quiet: boolean): Run<Float64Array> {
+  /**
+   * `count` steps; fewer when cancelled or when too many were not finite. The division into runs changes no number. Goes on from the
+   * stretch that `place` holds, and leaves it there when cancelled.
+   */
+  *advance(count: number, stage: string, quiet: boolean, place?: Stretch): Run<Float64Array> {
     const { session, state } = this;
     const trace = new Float64Array(count);
-    let done = 0;
-    let failed = 0;
+    trace.set(place?.partial.subarray(0, count) ?? nothing);
+    let done = Math.min(count, place?.partial.length ?? 0);
+    let failed = place?.failed ?? 0;
     let run = 1;
     while (done < count && failed < count + 10) {
       const began = performance.now();
@@ -169,6 +176,10 @@ class Climber {
       run = spent < patience / 4 ? run * 4 : spent > patience ? Math.max(1, run >> 1) : run;
       yield* session.turn(stage);
       if (session.cancelled) break;
+    }
+    if (place) {
+      place.partial = session.cancelled ? trace.slice(0, done) : nothing;
+      place.failed = session.cancelled ? failed : 0;
     }
     return trace.subarray(0, done);
   }
@@ -194,91 +205,145 @@ class Climber {
   }
 
   /** Climbs at the present rate until the ELBO stalls or step `last` of the fit is reached. False: too many steps were not finite, or it was cancelled. */
-  *climb(stall: Stall, last: number): Run<boolean> {
+  *climb(place: Place, last: number): Run<boolean> {
     const { session } = this;
-    for (let k = 0; k < longestStage && session.spent < last; k += stretch) {
-      const count = Math.min(stretch, last - session.spent);
-      const trace = yield* this.advance(count, "climb", false);
-      if (trace.length < count) return false;
-      for (const elbo of trace) if (stallStep(stall, elbo)) return true;
+    for (; place.k < longestStage; place.k += stretch) {
+      const before = session.spent - place.partial.length;
+      if (before >= last) break;
+      const count = Math.min(stretch, last - before);
+      const trace = yield* this.advance(count, "climb", false, place);
+      if (trace.length < count || session.cancelled) return false;
+      for (const elbo of trace) if (stallStep(place.stall, elbo)) return true;
     }
     return true;
   }
 }
 
-/** Climbs from q, stage by stage. */
+/** Climbs from q, stage by stage; or goes on where this climb of the fit was cancelled. */
 export function* adamStages(session: Session, start: Full, options: StageOptions): Run<Climbed> {
   const climber = new Climber(session, session.target, options);
   const { state } = climber;
-  const { family } = options;
-  let q = start;
-  let rate = options.rates[0]!;
-  let system: Coordinates = options;
-  let window = Math.min(averaging, Math.ceil(options.maxSteps / 4));
-  const ended = (end: StageEnd): Climbed => ({ q, end, rate, steps: climber.steps });
+  const { family, judge } = options;
+  const longest = Math.ceil(options.maxSteps / 4);
+  const { adam } = session;
+  const call = adam.climbs++;
+  const resume = adam.resume?.at.numbers[0] === call ? adam.resume.at : undefined;
+  const place: Place = resume
+    ? unpack(resume, family, judge, session)
+    : {
+        phase: phases.climb,
+        stage: 0,
+        restarts: 0,
+        rate: options.rates[0]!,
+        window: Math.min(averaging, longest),
+        k: 0,
+        partial: nothing,
+        failed: 0,
+        steps: 0,
+        failures: 0,
+        stall: stallInit({ tolerance: 0.01 }),
+        q: start,
+        base: start,
+        system: options,
+      };
+  const ended = (end: StageEnd): Climbed => ({ q: place.q, end, rate: place.rate, steps: climber.steps });
+  const checkpoint = () => {
+    place.steps = climber.steps;
+    place.failures = climber.failures;
+    return pack(call, place, state.save(), judge, session);
+  };
+  const begin = (): Parameters => {
+    place.base = place.q;
+    return climber.begin(place.q, place.system);
+  };
   try {
-    let parameters = climber.begin(q, system);
-    // Where the steps do not suffice for a choice, the smallest rate.
-    const trials = choosing * options.rates.length + 1;
-    if (session.left < trials) rate = options.rates.at(-1)!;
-    else if (options.rates.length > 1) {
-      let choice = yield* climber.choose(parameters);
-      // Nowhere to go with this q: a narrower one may still lie within the support.
-      for (let k = 0; k < 4 && !choice && !session.cancelled && session.left >= trials; k++) {
-        parameters = { ...parameters, logScale: parameters.logScale.map((w) => w - 2) };
-        choice = yield* climber.choose(parameters);
+    if (resume) {
+      climber.begin(place.base, place.system);
+      state.restore(resume.arrays["advi"]!, adviStreams.step);
+      climber.steps = place.steps;
+      climber.failures = place.failures;
+    } else {
+      let parameters = begin();
+      // Where the steps do not suffice for a choice, the smallest rate.
+      const trials = choosing * options.rates.length + 1;
+      if (session.left < trials) place.rate = options.rates.at(-1)!;
+      else if (options.rates.length > 1) {
+        let choice = yield* climber.choose(parameters);
+        // Nowhere to go with this q: a narrower one may still lie within the support.
+        for (let k = 0; k < 4 && !choice && !session.cancelled && session.left >= trials; k++) {
+          parameters = { ...parameters, logScale: parameters.logScale.map((w) => w - 2) };
+          choice = yield* climber.choose(parameters);
+        }
+        if (session.cancelled) return ended("cancelled");
+        if (!choice) return ended("diverged");
+        place.rate = choice.rate;
+        parameters = choice.parameters;
+        state.parameters = parameters;
+        place.q = climber.gaussian(parameters);
       }
-      if (session.cancelled) return ended("cancelled");
-      if (!choice) return ended("diverged");
-      rate = choice.rate;
-      parameters = choice.parameters;
-      state.parameters = parameters;
-      q = climber.gaussian(parameters);
     }
-    let restarts = 0;
-    for (let stage = 0; stage < options.stages; ) {
-      if (!session.allows(1)) return ended("maxSteps");
-      state.resetOptimizer(rate);
-      let whole = yield* climber.climb(stallInit({ tolerance: 0.01 }), options.maxSteps - window);
-      if (session.cancelled) {
-        q = climber.gaussian(state.parameters);
-        return ended("cancelled");
+    for (let goesOn = resume !== undefined; place.stage < options.stages; goesOn = false) {
+      if (!goesOn) {
+        if (!session.allows(1)) return ended("maxSteps");
+        state.resetOptimizer(place.rate);
+        place.phase = phases.climb;
+        place.stall = stallInit({ tolerance: 0.01 });
+        place.k = 0;
       }
-      if (whole) {
-        const count = Math.max(1, Math.min(window, session.left));
-        state.resetAverage();
-        whole = (yield* climber.advance(count, "average", false)).length === count;
+      let whole = true;
+      if (place.phase === phases.climb) {
+        whole = yield* climber.climb(place, options.maxSteps - place.window);
         if (session.cancelled) {
-          q = climber.gaussian(state.average);
+          adam.ended = checkpoint();
+          place.q = climber.gaussian(state.parameters);
+          return ended("cancelled");
+        }
+        if (whole) {
+          place.phase = phases.average;
+          state.resetAverage();
+        }
+      }
+      if (place.phase === phases.average) {
+        const count = Math.max(1, Math.min(place.window, session.left + place.partial.length));
+        whole = (yield* climber.advance(count, "average", false, place)).length === count;
+        if (session.cancelled) {
+          adam.ended = checkpoint();
+          place.q = climber.gaussian(state.average);
           return ended("cancelled");
         }
       }
       if (!whole) {
         // Back to where the stage began, with smaller steps.
-        if (++restarts > 4) return ended("diverged");
-        rate *= 0.1;
-        climber.begin(q, system);
+        if (++place.restarts > 4) return ended("diverged");
+        place.rate *= 0.1;
+        begin();
         continue;
       }
-      q = climber.gaussian(state.average);
-      const verdict = yield* options.judge(q);
+      if (place.phase !== phases.judge) {
+        place.phase = phases.judge;
+        place.q = climber.gaussian(state.average);
+      }
+      // Whatever comes after is done again.
+      adam.ended = checkpoint();
+      const verdict = yield* judge.verdict(place.q);
       if (verdict.good) return ended("judged");
       if (session.cancelled) return ended("cancelled");
       if (options.entropy === "auto") state.entropy = "stl";
+      const { q, system } = place;
       const units = q.kind === "diagonal" ? q.scale : undefined;
       const first = options.renew && !system.root && !system.units && (verdict.root || units);
       if (options.renew)
-        system = verdict.root ? { family, root: verdict.root } : { family, units: units ?? system.units };
+        place.system = verdict.root ? { family, root: verdict.root } : { family, units: units ?? system.units };
       // In standard deviations the rate means something; before, it only happened to work.
-      if (first) rate = renewed;
+      if (first) place.rate = renewed;
       // Smaller steps help against noise, not against distance.
       else if (verdict.gain < far || !options.renew) {
-        rate *= decay;
-        window = Math.min(2 * window, longestStage, Math.ceil(options.maxSteps / 4));
+        place.rate *= decay;
+        place.window = Math.min(2 * place.window, longestStage, longest);
       }
-      if (rate < slowest) break;
-      stage++;
-      climber.begin(q, system);
+      if (place.rate < slowest) break;
+      place.stage++;
+      begin();
     }
     return ended("stages");
   } finally {

@@ -64,6 +64,7 @@ export function wholeProgram(target: Target, draws: number): Program {
 }
 
 const even = (n: number): number => n + (n & 1);
+const changing = [Advi.parameters, Advi.first, Advi.second, Advi.average];
 /** Steps whose normals are made at once when a step needs few: no counter of the generator is wasted then. */
 const stepsAhead = 64;
 
@@ -224,6 +225,30 @@ export class AdviState {
     this.#put(Advi.noiseFirst, this.step);
     this.#put(Advi.noiseSteps, steps);
     this.#put(Advi.noiseHost, 1);
+  }
+
+  /** Everything that steps change, copied; `restore` puts it back. */
+  save(): Float64Array {
+    const settings = [this.#word(Advi.averageCount), this.step, this.#word(Advi.entropy)];
+    const doubles = [f64(this.pointer + Advi.averagePower, 1)[0]!, ...f64(this.pointer + Advi.optimizer, 6)];
+    const out = new Float64Array(10 + 4 * this.#size);
+    out.set([...settings, ...doubles]);
+    changing.forEach((at, k) => {
+      out.set(this.#doubles(at, this.#size), 10 + k * this.#size);
+    });
+    return out;
+  }
+
+  restore(saved: Float64Array, stream: number): void {
+    const [averageCount, step, entropy, averagePower] = saved as unknown as [number, number, number, number];
+    this.#put(Advi.averageCount, averageCount);
+    this.#put(Advi.entropy, entropy);
+    this.seek(stream, step);
+    f64(this.pointer + Advi.averagePower, 1)[0] = averagePower;
+    f64(this.pointer + Advi.optimizer, 6).set(saved.subarray(4, 10));
+    changing.forEach((at, k) => {
+      this.#doubles(at, this.#size).set(saved.subarray(10 + k * this.#size, 10 + (k + 1) * this.#size));
+    });
   }
 
   /** Gradient and ELBO of the coming step, without taking it; undefined when something was not finite. */

@@ -5,6 +5,7 @@
 
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
+import type { AdamCheckpoint } from "./adam-checkpoint.js";
 import { adamStages, type StageEnd } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
 import { checkFit, type FinalCheck } from "./check.js";
@@ -41,6 +42,8 @@ export interface AdviOptions {
   readonly nest: boolean;
   /** Draws of the final check. */
   readonly checkDraws: number;
+  /** Where a climb by Adam goes on, with the trace until then; what came before it is done again. */
+  readonly resume?: { readonly at: AdamCheckpoint; readonly trace: Float64Array } | undefined;
 }
 
 export interface AdviResult extends Outcome<Gaussian> {
@@ -59,6 +62,8 @@ export interface AdviResult extends Outcome<Gaussian> {
   /** Steps and batches left out or shortened because a value was not finite, and the sites that were blamed. */
   readonly refused: number;
   readonly blamed: ReadonlyMap<string, number>;
+  /** Of a fit that was cancelled: where its last climb by Adam was then. */
+  readonly checkpoint?: AdamCheckpoint | undefined;
 }
 
 /** The search along the path of L-BFGS. */
@@ -80,6 +85,7 @@ interface Answer {
 export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> {
   const session = new Session(target, options.seed);
   session.limit = options.maxSteps;
+  session.adam.resume = options.resume;
   try {
     let start = startingPoint(session, options.init);
     if (!start) {
@@ -213,7 +219,7 @@ function* climb(session: Session, options: AdviOptions, start: Float64Array): Ru
     root,
     units: root ? undefined : units,
     renew: fixed === undefined,
-    judge: (q) => judge.verdict(q),
+    judge,
   });
   judge.q = climbed.q;
   return { judge, end: climbed.end, rate: climbed.rate };
@@ -254,5 +260,6 @@ function finished(
     shift,
     refused: session.refused,
     blamed: session.blamed,
+    checkpoint: session.cancelled ? session.adam.ended : undefined,
   };
 }

@@ -75,8 +75,8 @@ export interface FitOptions {
   readonly posteriorDraws?: number | undefined;
   /**
    * A fit of the same model and data that was cancelled or ran out of steps, or one that was loaded: goes on bit for bit as if it had not
-   * been ended, with its options. Beside it only maxSteps, posteriorDraws, correct, signal and onProgress are understood. It is a
-   * replay: the time until the end is spent again.
+   * been ended, with its options. Beside it only maxSteps, posteriorDraws, correct, signal and onProgress are understood. What was
+   * done is done again, but for a climb by Adam, which goes on where it was.
    */
   readonly resume?: Resumable | undefined;
   /** Aborting it ends the fit with the best state so far and status "cancelled". */
@@ -380,7 +380,8 @@ function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]):
   // With another number of steps a fit may take other steps.
   const same = resume && plain["maxSteps"] === resume.record?.options["maxSteps"];
   const watch = new Watch(same ? before : undefined);
-  const result = yield* watch.over(algorithmRun(target, algorithm, advi, given, paths));
+  const goesOn = same && before?.adam ? { at: before.adam, trace: resume.trace } : undefined;
+  const result = yield* watch.over(algorithmRun(target, algorithm, { ...advi, resume: goesOn }, given, paths));
   if (same && (algorithm === "auto" || algorithm === "advi")) {
     const { trace } = result;
     if (resume.trace.some((elbo, i) => i < trace.length && !Object.is(elbo, trace[i]))) throw differs();
@@ -389,7 +390,7 @@ function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]):
   const { turns, digest } = watch;
   const ended: Ended | undefined =
     status === "cancelled" || status === "maxSteps"
-      ? { turns, digest, probe: before?.probe ?? probeOf(target) }
+      ? { turns, digest, probe: before?.probe ?? probeOf(target), adam: result.checkpoint }
       : undefined;
   const fit = new Fit(target, result, { seed: advi.seed, options: plain, ended }, posterior);
   if (status !== "cancelled") yield* fit.weigh();

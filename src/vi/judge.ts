@@ -35,7 +35,8 @@ function near(a: Assessment): boolean {
 export class Judge {
   last: Assessment | undefined;
   q: Full;
-  #round = 0;
+  /** Batches judged so far: each has draws of its own. */
+  round = 0;
   #batch: Batch | undefined;
   #regression: Regression | undefined;
 
@@ -47,7 +48,7 @@ export class Judge {
   }
 
   /** Whether q is at the optimum of its family. More draws are taken while the answer hangs on them. */
-  *judge(q: Full): Run<boolean> {
+  *judge(q: Full, stage = "assess"): Run<boolean> {
     const { session } = this;
     const n = session.dimension;
     this.q = q;
@@ -56,8 +57,8 @@ export class Judge {
     const limit = Math.max(most, 4 * n);
     let draws = Math.max(256, 4 * n);
     for (;;) {
-      const name = { stream: adviStreams.assess, round: this.#round++, draws };
-      const batch = yield* session.batch(q, name, "assess");
+      const name = { stream: adviStreams.assess, round: this.round++, draws };
+      const batch = yield* session.batch(q, name, stage);
       if (batch.elbo === Number.NEGATIVE_INFINITY) return false;
       this.#batch = batch;
       if (n <= regressionLimit) {
@@ -77,7 +78,7 @@ export class Judge {
 
   /** The judgement of a stage of Adam, with the coordinates it suggests. */
   *verdict(q: Full): Run<Verdict> {
-    const good = (yield* this.judge(q)) || (this.last !== undefined && atOptimum(this.last, noisy));
+    const good = (yield* this.judge(q, "judge")) || (this.last !== undefined && atOptimum(this.last, noisy));
     const r = this.#regression;
     return { good, root: r && targetRoot(q, r), gain: this.last?.gain ?? Number.POSITIVE_INFINITY };
   }

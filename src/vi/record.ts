@@ -3,6 +3,7 @@
 
 import type { PlainGraph } from "../compile/plain.js";
 import type { Target } from "../target.js";
+import type { AdamCheckpoint } from "./adam-checkpoint.js";
 import type { Algorithm, FitResult } from "./algorithms.js";
 import { coreNormals } from "./core-normals.js";
 import type { FitFamily } from "./families.js";
@@ -24,6 +25,8 @@ export interface Ended {
   readonly digest: number;
   /** A checksum of the log density and its gradient at three points: of the model with its data. */
   readonly probe: number;
+  /** Where its climb by Adam was, if there was one: what came before is done again, the climb is not. */
+  readonly adam?: AdamCheckpoint | undefined;
 }
 
 /** A fit as plain data: what `Fit.record` and a saved posterior hold. */

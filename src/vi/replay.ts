@@ -1,6 +1,6 @@
 // Resuming. All numbers of a fit follow from its options and the target, random ones too; so a fit that was ended goes on, bit for bit, when
-// it is run again with the same options and is not ended. That costs what was done before once more; what is kept for it is a few
-// numbers, by which it is seen that target and run are the same: checksums of the density at three points, and of what each turn reported.
+// it is run again with the same options and is not ended. That costs what was done before once more (but for climbs by Adam, see
+// adam-checkpoint.ts); what is kept for it is a few numbers, by which it is seen that target and run are the same: checksums of the density at three points, and of what each turn reported.
 
 import { checksumOf } from "../checksum.js";
 import type { Progress, Run } from "../optim/run.js";
@@ -26,8 +26,8 @@ export function probeOf(target: Target): number {
   return sum;
 }
 
-/** The stages whose turns come by the clock. Their steps are in the trace. */
-const byTheClock = ["step size", "climb", "average"];
+/** The stages of a climb by Adam: turns come by the clock there, or not at all where it goes on. Its steps are in the trace. */
+const byTheClock = ["step size", "climb", "average", "judge"];
 
 const numbers = new Float64Array(3);
 const words = new Uint32Array(numbers.buffer);

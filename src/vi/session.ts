@@ -4,6 +4,7 @@
 import type { Program } from "../core/program.js";
 import type { Progress, Run } from "../optim/run.js";
 import type { Target } from "../target.js";
+import type { AdamCheckpoint } from "./adam-checkpoint.js";
 import { wholeProgram } from "./advi-state.js";
 import { coreNormals } from "./core-normals.js";
 import type { NormalSource } from "./draws.js";
@@ -48,6 +49,12 @@ class Record {
   /** Sites whose terms were not finite, with how often. */
   readonly blamed = new Map<string, number>();
   readonly trace: number[] = [];
+  /** Climbs by Adam so far; the last checkpoint, and where one goes on. */
+  readonly adam: {
+    climbs: number;
+    ended?: AdamCheckpoint | undefined;
+    resume?: { readonly at: AdamCheckpoint; readonly trace: Float64Array } | undefined;
+  } = { climbs: 0 };
 }
 
 export class Session {
@@ -132,6 +139,23 @@ export class Session {
     if (this.left >= steps) return true;
     this.#record.cut = true;
     return false;
+  }
+
+  get adam(): Record["adam"] {
+    return this.#record.adam;
+  }
+
+  /** Puts back what had been counted at a checkpoint, and the trace until there. */
+  putBack({
+    blamed,
+    ...counts
+  }: Pick<Record, "gradients" | "refused" | "steps" | "spent" | "elbo"> & Pick<AdamCheckpoint, "blamed">): void {
+    const record = this.#record;
+    Object.assign(record, counts);
+    record.blamed.clear();
+    for (const [site, times] of blamed) record.blamed.set(site, times);
+    record.trace.length = 0;
+    for (const elbo of record.adam.resume?.trace.subarray(0, record.steps) ?? []) record.trace.push(elbo);
   }
 
   get elbo(): number {
