@@ -103,6 +103,15 @@ describe.each(buildNames)("on the %s build", (build) => {
     }
   });
 
+  test("the largest numbers take no longer than others, and their tails are what is left of the leading term", () => {
+    const many = Array.from({ length: 1000 }, (_, i) => [10 ** (160 + i / 8), 2.5]);
+    const [values, slopes] = run("gammaLogSurvival", many) as [Float64Array, Float64Array];
+    many.forEach(([x], i) => {
+      expect(Math.abs(values[i]! / -x! - 1)).toBeLessThan(1e-15);
+      expect(Math.abs(slopes[i]! + 1)).toBeLessThan(1e-15);
+    });
+  }, 2000);
+
   test("Student's t at 0 has half its probability below, the density as slope and no slope in ν", () => {
     for (const df of [0.5, 1, 3, 1e4]) {
       const [value, slope, dfSlope] = run("studentTLogCdf", [[0, df]]).map((x) => x[0]!);

@@ -165,6 +165,25 @@ describe("bounds by row", () => {
   });
 });
 
+test("a gamma beyond 900, which no double can tell from nothing, has its distribution function, quantiles and samples", () => {
+  // P(X > x) of a gamma(2, 1) is e^-x (1 + x).
+  const far = v.truncated(v.gamma(2, 1), 900);
+  const exact = (x: number): number => -Math.expm1(900 - x + Math.log1p(x) - Math.log1p(900));
+  for (const t of [0, 1e-6, 0.1, 1, 5, 30]) {
+    const error = Math.abs(far.cdf(900 + t) - exact(900 + t));
+    expect(error, `cdf ${t} beyond`).toBeLessThan(1e-12);
+  }
+  for (const p of [0.01, 0.5, 0.999]) expect(Math.abs(exact(far.quantile(p)) - p)).toBeLessThan(1e-12);
+  const sample = far.sample(2000, { seed: 1 });
+  const mean = sample.reduce((a, x) => a + x) / sample.length - 900;
+  expect(sample.every((x) => x >= 900)).toBe(true);
+  expect(Math.abs(mean - 1 - 1 / 901)).toBeLessThan(4.5 / Math.sqrt(sample.length));
+  expect(v.truncated(v.gamma(2, 1), 900, 901).cdf(Float64Array.of(-1, 900, 901, 950))).toEqual(
+    Float64Array.of(0, 0, 1, 1),
+  );
+  expect(far.cdf(Number.NaN)).toBe(Number.NaN);
+});
+
 describe("truncated latents", () => {
   test("lie between the bounds of their own element or row, and have their prior's moments there", async () => {
     const lows = [0.5, 1, 3];

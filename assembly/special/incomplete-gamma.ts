@@ -82,7 +82,8 @@ function fraction(a: f64, x: f64): void {
   let d = 1.0 / b, dd = d * d;
   let c = b, dc = -1.0, first = true;
   let h = d, dh = d; // dh is the derivative of log h
-  for (let i = 1.0; i < 1e6; i += 1.0) {
+  const last = x > 1e18 * (a + 1.0) ? 0.0 : 1e6; // there 1/b is exact, and further terms underflow
+  for (let i = 1.0; i < last; i += 1.0) {
     const n = i * (a - i);
     b += 2.0;
     dd = (i * d + n * dd - 1.0);

@@ -11,8 +11,8 @@ import { exp, log, log1p } from "./scalar";
 
 const LN2: f64 = 0.6931471805599453;
 
-/** The logarithm of a probability p, and its partials in the value and the (first and second) shape. */
-let result: f64 = 0, dValue: f64 = 0, dShape: f64 = 0, dOther: f64 = 0;
+/** The logarithm of a probability p, and its partials in the value and the shape. */
+let result: f64 = 0, dValue: f64 = 0, dShape: f64 = 0;
 /** D/p, which makes a partial of a slope. */
 let factor: f64 = 0;
 
@@ -36,26 +36,25 @@ function gammaTail(above: bool, x: f64, a: f64): void {
   dShape = factor * slope;
 }
 
-function betaTail(above: bool, x: f64, a: f64, b: f64): void {
-  incompleteBeta(a, b, x, 1.0, 0.0);
+/** dShape is the derivative ofA ∂/∂a + ofB ∂/∂b. */
+function betaTail(above: bool, x: f64, a: f64, b: f64, ofA: f64, ofB: f64): void {
+  incompleteBeta(a, b, x, ofA, ofB);
   const complement = betaFromAbove ? betaPrefix * betaRatio : 1.0 - value;
   if (above) logarithm(complement, value, betaPrefix, betaLogPrefix, betaFromAbove, betaRatio);
   else logarithm(value, complement, betaPrefix, betaLogPrefix, !betaFromAbove, betaRatio);
   if (above) factor = -factor;
   dValue = factor == 0.0 ? 0.0 : factor / x / (1.0 - x);
   dShape = factor * betaSlope;
-  incompleteBeta(a, b, x, 0.0, 1.0);
-  dOther = factor * betaSlope;
 }
 
 /** log P(T <= t): beyond |t|, half of I at ν/(ν + t²) of (ν/2, 1/2), or of 1 - I at t²/(ν + t²) of (1/2, ν/2), whichever is below 1/2. */
 function studentTail(t: f64, nu: f64): void {
   const z = Math.min(Math.max(Math.abs(t), 1e-150), 1e150), square = z * z, whole = nu + square;
   const near = square < nu;
-  if (near) betaTail(true, square / whole, 0.5, 0.5 * nu);
-  else betaTail(false, nu / whole, 0.5 * nu, 0.5);
+  if (near) betaTail(true, square / whole, 0.5, 0.5 * nu, 0.0, 1.0);
+  else betaTail(false, nu / whole, 0.5 * nu, 0.5, 1.0, 0.0);
   result -= LN2;
-  dShape = near ? 0.5 * dOther - factor / nu : 0.5 * dShape + factor / nu;
+  dShape = 0.5 * dShape + (near ? -factor : factor) / nu;
   dValue = near ? -2.0 * factor / z : 2.0 * factor / z;
   if (t > 0.0) {
     const tail = exp(result), odds = -tail / (1.0 - tail);
@@ -81,12 +80,15 @@ export function runTails(op: i32, n: i32, a: usize): void {
   const o = a + (beta ? 12 : 8), end = <usize>n << 3;
   for (let i: usize = 0; i < end; i += 8) {
     const x = at(a, 0, i), y = at(a, 1, i);
-    if (beta) betaTail(op == Op.BetaLogSurvival, x, y, at(a, 2, i));
+    if (beta) betaTail(op == Op.BetaLogSurvival, x, y, at(a, 2, i), 1.0, 0.0);
     else if (op == Op.StudentTLogCdf) studentTail(x, y);
     else gammaTail(op == Op.GammaLogSurvival, x, y);
     give(o, 0, i, result);
     give(o, 1, i, dValue);
     give(o, 2, i, dShape);
-    if (beta) give(o, 3, i, dOther);
+    if (beta && load<u32>(o + 12)) {
+      incompleteBeta(y, at(a, 2, i), x, 0.0, 1.0);
+      give(o, 3, i, factor * betaSlope);
+    }
   }
 }

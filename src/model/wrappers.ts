@@ -67,6 +67,12 @@ const held = (logarithm: Node): Node => g.max(logarithm, LOG_0);
 /** What of a bound's distribution function counts: everything, nothing (the bound is absent), or by row. */
 type Side = "all" | "none" | "some";
 
+/** Where to take a distribution function, and by row whether it counts (always, when absent). */
+interface Bound {
+  readonly at: Node;
+  readonly counts: Node | null;
+}
+
 /** A wrapper with a lower and an upper bound. */
 abstract class Bounded extends Wrapper {
   constructor(
@@ -84,7 +90,7 @@ abstract class Bounded extends Wrapper {
    * A bound to take distribution functions at, one step lower where the values are counts and the bound is included from below, and
    * where it counts. Rows without a bound get another row's, so that what is computed for them, and left out, is finite.
    */
-  protected bound(which: 0 | 1, include = 0): { at: Node; counts: Node | null } {
+  protected bound(which: 0 | 1, include = 0): Bound {
     const node = this.own[which]!;
     const { values } = node;
     const step = this.base.discrete ? include : 0;
@@ -103,42 +109,43 @@ export class Truncated extends Bounded {
     return new Truncated(this.name, base, own, this.support, this.sides);
   }
 
-  /** P(from < X ≤ to) of the base, by survival where that is exact in the upper tail. */
-  #between(from: Node, to: Node): Node {
+  /** log P(low < X ≤ high) of the base, as a difference in the tail that is smaller; null for all of it. */
+  #logBetween(low: Bound | null, high: Bound | null): Node | null {
     const { base } = this;
-    const start = base.cdfOf(from)!;
-    const inside = g.sub(base.cdfOf(to)!, start);
-    const survival = base.survivalOf(from);
-    return survival ? choose(g.less(0.5, start), g.sub(survival, base.survivalOf(to)!), inside) : inside;
-  }
-
-  /** P(low ≤ X ≤ x) of the base. */
-  #upTo(x: Node): Node {
-    const [low] = this.own;
-    return this.#between(this.base.discrete ? g.sub(low!, 1) : low!, x);
-  }
-
-  /** log P(low ≤ X ≤ high), as a difference in the tail that is smaller; null for all of it. */
-  #logMass(): Node | null {
-    const { base } = this;
-    const [hasLow, hasHigh] = this.sides.map((s) => s !== "none");
-    const low = this.bound(0, 1);
-    const high = this.bound(1);
-    const inRows = (x: Node, counts: Node | null, otherwise: number): Node =>
-      counts ? choose(counts, x, otherwise) : x;
-    const above = (): Node => inRows(held(logSurvival(base, low.at)), low.counts, 0);
-    const below = (): Node => inRows(held(logCdf(base, high.at)), high.counts, 0);
-    if (!hasLow || !hasHigh) return hasLow ? above() : hasHigh ? below() : null;
-    const lower = inRows(held(logCdf(base, low.at)), low.counts, LOG_0);
-    const upper = inRows(held(logSurvival(base, high.at)), high.counts, LOG_0);
+    const inRows = (value: Node, counts: Node | null, otherwise: number): Node =>
+      counts ? choose(counts, value, otherwise) : value;
+    const above = ({ at, counts }: Bound, otherwise: number): Node =>
+      inRows(held(logSurvival(base, at)), counts, otherwise);
+    const below = ({ at, counts }: Bound, otherwise: number): Node => inRows(held(logCdf(base, at)), counts, otherwise);
+    if (!low || !high) return low ? above(low, 0) : high && below(high, 0);
+    const lower = below(low, LOG_0);
     const right = g.less(-Math.LN2, lower);
-    const top = choose(right, above(), below());
-    return g.add(top, log1mExp(g.sub(choose(right, upper, lower), top)));
+    const top = choose(right, above(low, 0), below(high, 0));
+    const bottom = choose(right, above(high, LOG_0), lower);
+    return g.add(top, log1mExp(g.sub(bottom, top)));
+  }
+
+  get #low(): Bound | null {
+    return this.sides[0] === "none" ? null : this.bound(0, 1);
+  }
+  get #high(): Bound | null {
+    return this.sides[1] === "none" ? null : this.bound(1);
+  }
+  /** x between the bounds. */
+  #inside(x: Node): Bound {
+    const [low, high] = this.own;
+    const start = this.base.discrete ? g.sub(low!, 1) : low!;
+    return { at: g.min(g.max(x, start), high!), counts: null };
+  }
+  /** What share of the mass a part of it is. */
+  #share(part: Node | null): Node {
+    const whole = this.#logBetween(this.#low, this.#high);
+    return g.exp(whole ? g.sub(part!, whole) : part!);
   }
 
   override termOf(x: Node): TermOf {
     const [low, high] = this.own;
-    const mass = this.#logMass();
+    const mass = this.#logBetween(this.#low, this.#high);
     if (!mass) return this.base.termOf(x);
     const value = g.sub(this.base.valueOf(x), mass);
     if (x.latent) return { value };
@@ -147,15 +154,10 @@ export class Truncated extends Bounded {
   }
 
   override cdfOf(x: Node): Node {
-    const [low, high] = this.own;
-    const below = this.base.discrete ? g.sub(low!, 1) : low!;
-    return g.div(this.#upTo(g.min(g.max(x, below), high!)), this.#upTo(high!));
+    return this.#share(this.#logBetween(this.#low, this.#inside(x)));
   }
-
   override survivalOf(x: Node): Node {
-    const [low, high] = this.own;
-    const below = this.base.discrete ? g.sub(low!, 1) : low!;
-    return g.div(this.#between(g.min(g.max(x, below), high!), high!), this.#upTo(high!));
+    return this.#share(this.#logBetween(this.#inside(x), this.#high));
   }
 
   override get ends(): readonly [low: number, high: number] {
