@@ -16,6 +16,7 @@ export type { DataLike } from "./model/data.js";
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
 export * from "./model/distributions/discrete.js";
+export * from "./model/distributions/matrices.js";
 export * from "./model/distributions/multivariate.js";
 export * from "./model/distributions/positive.js";
 export type { Numbers } from "./model/evaluation.js";
