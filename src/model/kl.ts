@@ -39,7 +39,9 @@ const baseOf = (d: Distribution): Distribution => (d instanceof FamilyDistributi
 function elementOf(d: Distribution, values: readonly Float64Array[], i: number): Univariate {
   const parameters = values.map((v) => v[v.length > 1 ? i : 0]!);
   const at = (x: Numbers | null): number | null => (x === null || typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);
-  const moment = (which: "mean" | "variance" | "entropy"): number | null => at(d.momentOf(which));
+  // The mean and variance of an angle are those of a circle, not of the line.
+  const moment = (which: "mean" | "variance" | "entropy"): number | null =>
+    which !== "entropy" && d.name === "vonMises" ? null : at(d.momentOf(which));
   // Supports of families whose bounds are parameters.
   const bounds: Record<string, readonly [number, number]> = {
     uniform: [parameters[0]!, parameters[1]!],
