@@ -56,6 +56,7 @@ export {
   tanh,
 } from "./model/expression.js";
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
+export { klExpression } from "./model/kl-expression.js";
 export { mixture } from "./model/mixture.js";
 export type {
   Definition,
