@@ -16,6 +16,7 @@ export type { DataLike } from "./model/data.js";
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
 export * from "./model/distributions/discrete.js";
+export * from "./model/distributions/matrices.js";
 export * from "./model/distributions/multivariate.js";
 export * from "./model/distributions/positive.js";
 export type { Numbers } from "./model/evaluation.js";
@@ -55,6 +56,7 @@ export {
   tanh,
 } from "./model/expression.js";
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
+export { klExpression } from "./model/kl-expression.js";
 export { mixture } from "./model/mixture.js";
 export type {
   Definition,

@@ -102,9 +102,76 @@ describe("factors of random matrices", () => {
     }
   });
 
+  test("a Wishart matrix of size 1 is gamma, one of size 2 has its textbook density", () => {
+    const one = v.wishart(5, [[1.5]]);
+    const gamma = v.gamma(2.5, 1 / 4.5);
+    expect(one.logProb([[2]])).toBeCloseTo(gamma.logProb(2), 13);
+    expect(one.entropy()).toBeCloseTo(gamma.entropy() as number, 13);
+    expect((one.mean() as Float64Array)[0]).toBeCloseTo(gamma.mean() as number, 13);
+    expect((one.variance() as Float64Array)[0]).toBeCloseTo(gamma.variance() as number, 12);
+    // Scale matrix 1: log p = (ν − 3)/2 log|X| − tr(X)/2 − ν log 2 − log Γ₂(ν/2), Γ₂(a) = √π Γ(a) Γ(a − ½); ν = 5.
+    const logGamma2 = 0.5 * Math.log(Math.PI) + Math.log(0.75 * Math.sqrt(Math.PI));
+    const two = v.wishart(5, [
+      [1, 0],
+      [0, 1],
+    ]);
+    const x = [
+      [2, 0.5],
+      [0.5, 1],
+    ];
+    expect(two.logProb(x)).toBeCloseTo(Math.log(1.75) - 1.5 - 5 * Math.log(2) - logGamma2, 13);
+    expect(
+      two.logProb([
+        [1, 2],
+        [2, 1],
+      ]),
+    ).toBe(Number.NEGATIVE_INFINITY);
+    expect(
+      two.logProb([
+        [-1, 0],
+        [0, -1],
+      ]),
+    ).toBe(Number.NEGATIVE_INFINITY);
+    expect(
+      two.logProb([
+        [1, Number.NaN],
+        [Number.NaN, 1],
+      ]),
+    ).toBeNaN();
+    expect(() =>
+      v.wishart(1, [
+        [1, 0],
+        [0, 1],
+      ]),
+    ).toThrow("wishart(df, scaleTril): df: expected a number above 1, got 1");
+  });
+
+  test("a Wishart latent is its Cholesky factor as a latent, coordinate by coordinate", () => {
+    const compiled = [v.wishart(5.5, tril), v.wishartCholesky(5.5, tril)].map((prior) =>
+      v
+        .model(({ sample }) => {
+          sample("x", prior);
+        })
+        .compile(),
+    );
+    const u = Float64Array.of(0.3, -1, 0.2, 0.7, -0.4, -0.5);
+    const [a, b] = compiled.map((m) => {
+      const gradient = new Float64Array(6);
+      return [m.logDensityGradient(u, gradient), ...gradient];
+    });
+    a!.forEach((x, i) => {
+      expect(Math.abs(x - b![i]!)).toBeLessThan(1e-12 * (1 + Math.abs(x)));
+    });
+    for (const m of compiled) m.dispose();
+    expect(v.klDivergence(v.wishart(5.5, tril), v.wishart(4, tril))).toBe(
+      v.klDivergence(v.wishartCholesky(5.5, tril), v.wishartCholesky(4, tril)),
+    );
+  });
+
   test.each([
     ["LKJ", v.lkjCholesky(4, 1.5), 16],
     ["Wishart", v.wishartCholesky(5.5, tril), 9],
+    ["Wishart itself", v.wishart(5.5, tril), 9],
   ] as const)("samples of a factor (%s) have its mean, variance and entropy", (_name, d, width) => {
     const n = 40_000;
     const x = d.sample(n, { seed: 3 });

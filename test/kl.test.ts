@@ -158,6 +158,9 @@ describe("pairs without a formula", () => {
     expect(found.exact).toBe(true);
     expect(found.value).toBeCloseTo(onGrid(v.normal(0, 2)), 12);
   });
+  test("of an angle from a number of the line are not taken from the moments of the circle", () => {
+    expect(v.klEstimate(v.vonMises(0.5, 2), v.normal(0, 1)).exact).toBe(false);
+  });
   test("are estimated, with an error that tells how well", () => {
     const p = v.cauchy(0, 2);
     const exact = onGrid(p);

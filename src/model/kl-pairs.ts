@@ -68,11 +68,25 @@ export const samePairs: Record<string, Scalar> = {
 
 const sum = (x: Float64Array): number => x.reduce((a, b) => a + b, 0);
 
+type VectorPair = (q: readonly Float64Array[], p: readonly Float64Array[], shape: readonly number[]) => number | null;
+
+/** Of Wishart matrices, and of their factors. */
+const wishartPair: VectorPair = ([df, l], [dg, m], [k]) => {
+  const whitened = solveLower(m!, l!, k!, k!);
+  let trace = 0;
+  for (const x of whitened) trace += x * x;
+  let logRatio = 0;
+  for (let i = 0; i < k!; i++) logRatio += 2 * log(l![i * k! + i]! / m![i * k! + i]!);
+  let kl = 0.5 * df![0]! * (trace - k!) - 0.5 * dg![0]! * logRatio;
+  for (let i = 0; i < k!; i++) {
+    const half = 0.5 * (df![0]! - i);
+    kl += lgamma(0.5 * (dg![0]! - i)) - lgamma(half) + 0.5 * (df![0]! - dg![0]!) * digamma(half);
+  }
+  return kl;
+};
+
 /** By name of a family, both sides the same: arrays for parameters; `shape` is the event's. */
-export const vectorPairs: Record<
-  string,
-  (q: readonly Float64Array[], p: readonly Float64Array[], shape: readonly number[]) => number | null
-> = {
+export const vectorPairs: Record<string, VectorPair> = {
   categorical: (q, p) =>
     q[0]!.length > p[0]!.length && q[0]!.subarray(p[0]!.length).some((x) => x > 0) ? INF : choose(q, p),
   multinomial: ([n, a], [m, b]) => (n![0] === m![0] ? n![0]! * choose([a!], [b!]) : INF),
@@ -90,19 +104,8 @@ export const vectorPairs: Record<
     const p = lkjNormaliser(b![0]!, k!);
     return p.log - q.log - (b![0]! - a![0]!) * q.slope;
   },
-  wishartCholesky: ([df, l], [dg, m], [k]) => {
-    const whitened = solveLower(m!, l!, k!, k!);
-    let trace = 0;
-    for (const x of whitened) trace += x * x;
-    let logRatio = 0;
-    for (let i = 0; i < k!; i++) logRatio += 2 * log(l![i * k! + i]! / m![i * k! + i]!);
-    let kl = 0.5 * df![0]! * (trace - k!) - 0.5 * dg![0]! * logRatio;
-    for (let i = 0; i < k!; i++) {
-      const half = 0.5 * (df![0]! - i);
-      kl += lgamma(0.5 * (dg![0]! - i)) - lgamma(half) + 0.5 * (df![0]! - dg![0]!) * digamma(half);
-    }
-    return kl;
-  },
+  wishartCholesky: wishartPair,
+  wishart: wishartPair,
 };
 
 /** L⁻¹B for lower triangular L [n × n] and B [n × columns]. */

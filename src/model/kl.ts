@@ -6,6 +6,7 @@ import * as g from "../compile/arithmetic.js";
 import { eventSize } from "../compile/node.js";
 import { integer, knownOptions, typeError } from "../errors.js";
 import { Distribution, FamilyDistribution } from "./distribution.js";
+import { factorise } from "./distributions/factors.js";
 import { apply, rowInput } from "./eager.js";
 import { logProbs, type Numbers, numbersOf } from "./evaluation.js";
 import { type Gaussian, gaussianPair, samePairs, vectorPairs } from "./kl-pairs.js";
@@ -39,7 +40,9 @@ const baseOf = (d: Distribution): Distribution => (d instanceof FamilyDistributi
 function elementOf(d: Distribution, values: readonly Float64Array[], i: number): Univariate {
   const parameters = values.map((v) => v[v.length > 1 ? i : 0]!);
   const at = (x: Numbers | null): number | null => (x === null || typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);
-  const moment = (which: "mean" | "variance" | "entropy"): number | null => at(d.momentOf(which));
+  // The mean and variance of an angle are those of a circle, not of the line.
+  const moment = (which: "mean" | "variance" | "entropy"): number | null =>
+    which !== "entropy" && d.name === "vonMises" ? null : at(d.momentOf(which));
   // Supports of families whose bounds are parameters.
   const bounds: Record<string, readonly [number, number]> = {
     uniform: [parameters[0]!, parameters[1]!],
@@ -70,6 +73,19 @@ const equal = (a: readonly Float64Array[], b: readonly Float64Array[]): boolean 
 function gaussianOf(d: Distribution, values: readonly Float64Array[]): Gaussian | null {
   if (d.name === "multivariateNormal") return { loc: values[0]!, factor: values[1]! };
   if (d.name === "multivariateNormalPrecision") return { loc: values[0]!, precision: values[1]! };
+  if (d.name === "multivariateNormalLowRank") {
+    const [loc, w, diagonal] = values as [Float64Array, Float64Array, Float64Array];
+    const n = loc.length;
+    const rank = w.length / n;
+    const factor = Float64Array.from({ length: n * n }, (_, at) => {
+      const [i, j] = [Math.floor(at / n), at % n];
+      let x = i === j ? diagonal[i]! : 0;
+      for (let r = 0; r < rank; r++) x += w[i * rank + r]! * w[j * rank + r]!;
+      return x;
+    });
+    factorise(factor, n);
+    return { loc, factor };
+  }
   if (d instanceof IndependentDistribution && baseOf(d.base).name === "normal" && d.eventShape.length === 1) {
     const n = eventSize(d.eventShape);
     const [loc, scale] = values;

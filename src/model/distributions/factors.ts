@@ -47,6 +47,34 @@ export function wishartFactorEntropy(df: number, tril: Float64Array): number {
   return h;
 }
 
+/** L·Lᵀ. */
+function gram(tril: Float64Array): Float64Array {
+  const k = size(tril);
+  return tril.map((_, at) => {
+    const [i, j] = [Math.floor(at / k), at % k];
+    let x = 0;
+    for (let m = 0; m <= Math.min(i, j); m++) x += tril[i * k + m]! * tril[j * k + m]!;
+    return x;
+  });
+}
+
+export const wishartMean = (df: number, tril: Float64Array): Float64Array => gram(tril).map((x) => df * x);
+
+/** df (S_ij² + S_ii S_jj) */
+export function wishartVariance(df: number, tril: Float64Array): Float64Array {
+  const k = size(tril);
+  const scale = gram(tril);
+  return scale.map((x, at) => df * (x * x + scale[Math.floor(at / k) * (k + 1)]! * scale[(at % k) * (k + 1)]!));
+}
+
+/** That of the factor C and the determinant 2ᴷ Π C_ii^{K − i} of C ↦ C·Cᵀ; C_ii is L_ii times a chi variate. */
+export function wishartEntropy(df: number, tril: Float64Array): number {
+  const k = size(tril);
+  let h = wishartFactorEntropy(df, tril) + k * LOG_2;
+  for (let i = 0; i < k; i++) h += (k - i) * (log(tril[i * k + i]!) + 0.5 * (LOG_2 + digamma(0.5 * (df - i))));
+  return h;
+}
+
 /** Shapes of the beta variate that is the square of element (i, i). */
 const lkjShapes = (eta: number, k: number, i: number): [number, number] => [eta + 0.5 * (k - 1 - i), 0.5 * i];
 

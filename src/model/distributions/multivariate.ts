@@ -5,61 +5,17 @@ import * as g from "../../compile/arithmetic.js";
 import * as rules from "../../compile/densities.js";
 import { logProb } from "../../compile/density.js";
 import { concat, type Node, slice, softmax, sumEvent } from "../../compile/node.js";
-import { integer } from "../../errors.js";
-import { type Distribution, type Family, family, kinds } from "../distribution.js";
+import { type Distribution, family, kinds } from "../distribution.js";
 import type { Value } from "../expression.js";
 import { fillSamples, type Generator, part } from "../sampler.js";
-import { choleskyCorrelation, choleskyCovariance, countVector, integersTo, realVector, simplex } from "../support.js";
-import {
-  factorise,
-  lkjFactorEntropy,
-  lkjFactorMean,
-  lkjFactorVariance,
-  lowRankLogDet,
-  wishartFactorEntropy,
-  wishartFactorMean,
-  wishartFactorVariance,
-} from "./factors.js";
+import { countVector, integersTo, realVector, simplex } from "../support.js";
+import { lowRankLogDet } from "./factors.js";
 import * as f from "./formulas.js";
 import { digamma, LOG_2PI, lgamma, log } from "./scalar.js";
+import { factor, probabilities, scalar, vector } from "./shapes.js";
 import { multinomialEntropy } from "./sums.js";
 
 const { real: number, positive: above0, probability, count: whole } = kinds;
-
-function vector(label: string, node: Node, least = 1): void {
-  if (node.shape.length !== 1 || node.shape[0]! < least)
-    throw new TypeError(
-      `${label}: expected a vector${least > 1 ? ` of at least ${least} elements` : ""}, got shape [${node.shape.join(", ")}]`,
-    );
-}
-
-function scalar(label: string, node: Node): void {
-  if (node.shape.length) throw new TypeError(`${label}: expected a number, got shape [${node.shape.join(", ")}]`);
-}
-
-/** Probabilities that are numbers must add up to 1. */
-function probabilities(label: string, node: Node, least: number): void {
-  vector(label, node, least);
-  const total = node.values?.reduce((a, b) => a + b, 0) ?? 1;
-  if (!(Math.abs(total - 1) < 1e-9)) throw new RangeError(`${label}: expected numbers that add up to 1, got ${total}`);
-}
-
-/** A matrix that fits the vector, a Cholesky factor where `what` says so. */
-function factor(label: string, name: string, loc: Node, matrix: Node): void {
-  vector(`${label}: loc`, loc);
-  square(label, name, matrix, loc.shape[0]!);
-}
-
-function square(label: string, name: string, matrix: Node, k: number): void {
-  if (matrix.shape.length !== 2 || matrix.shape.some((d) => d !== k))
-    throw new RangeError(`${label}: ${name}: expected shape [${k}, ${k}], got [${matrix.shape.join(", ")}]`);
-  const { values } = matrix;
-  for (let i = 0; values && i < k; i++)
-    if (!(values[i * k + i]! > 0))
-      throw new RangeError(
-        `${label}: ${name}[${i}][${i}]: expected a positive number (a Cholesky factor), got ${values[i * k + i]}`,
-      );
-}
 
 const sumOf = (x: Float64Array): number => x.reduce((a, b) => a + b, 0);
 const xlogx = (x: number): number => (x === 0 ? 0 : x * log(x));
@@ -303,30 +259,6 @@ const make = {
       entropy: (loc, w, diagonal) => 0.5 * (loc.length * (1 + LOG_2PI) + lowRankLogDet(w, diagonal)),
     },
   }),
-  wishartCholesky: family({
-    name: "wishartCholesky",
-    rule: rules.wishartCholesky,
-    parameters: { df: above0, scaleTril: number },
-    support: choleskyCovariance,
-    eventShape: ([, tril]) => tril!.shape,
-    validate: (label, [df, tril]) => {
-      scalar(`${label}: df`, df!);
-      square(label, "scaleTril", tril!, tril!.shape[0] ?? 1);
-      const k = tril!.shape[0]!;
-      if (df!.values && !(df!.values[0]! > k - 1))
-        throw new RangeError(`${label}: df: expected a number above ${k - 1}, got ${df!.values[0]}`);
-    },
-    draw: (_n, out, generator, [df, tril]) => {
-      const k = Math.sqrt(tril!.length);
-      fillSamples(Sampler.Wishart, [df!, tril!], out, generator, k);
-      factorise(out, k);
-    },
-    moments: {
-      mean: (df, tril) => wishartFactorMean(df[0]!, tril),
-      variance: (df, tril) => wishartFactorVariance(df[0]!, tril),
-      entropy: (df, tril) => wishartFactorEntropy(df[0]!, tril),
-    },
-  }),
   multivariateStudentT: family({
     name: "multivariateStudentT",
     rule: rules.multivariateStudentT,
@@ -371,25 +303,6 @@ const make = {
   }),
 };
 
-const lkjFamilies = new Map<number, Family>();
-
-/** A Cholesky factor of correlations has its size from the constructor: nothing in its parameter tells it. */
-const lkj = (size: number): Family =>
-  family({
-    name: "lkjCholesky",
-    rule: rules.lkjCholesky,
-    parameters: { concentration: above0 },
-    support: choleskyCorrelation,
-    eventShape: () => [size, size],
-    validate: (label, [eta]) => scalar(`${label}: concentration`, eta!),
-    draw: (_n, out, generator, [eta]) => fillSamples(Sampler.LkjCholesky, [eta!], out, generator, size),
-    moments: {
-      mean: (eta) => lkjFactorMean(eta[0]!, size),
-      variance: (eta) => lkjFactorVariance(eta[0]!, size),
-      entropy: (eta) => lkjFactorEntropy(eta[0]!, size),
-    },
-  });
-
 /** Dirichlet over simplexes, with a vector of concentrations. */
 export const dirichlet = (concentration: Value): Distribution => make.dirichlet(concentration);
 /** An integer in 0..K−1 with the given probabilities [K]. */
@@ -413,18 +326,6 @@ export const multivariateNormalPrecision = (loc: Value, precisionTril: Value): D
  */
 export const multivariateNormalLowRank = (loc: Value, factor: Value, diagonal: Value): Distribution =>
   make.multivariateNormalLowRank(loc, factor, diagonal);
-/**
- * The Cholesky factor [size × size] of a correlation matrix whose density is proportional to det^(concentration − 1): 1 is uniform, above 1
- * leans to independence.
- */
-export const lkjCholesky = (size: number, concentration: Value): Distribution => {
-  integer("lkjCholesky(size, concentration): size", size, 2, 256);
-  const known = lkjFamilies.get(size) ?? lkj(size);
-  lkjFamilies.set(size, known);
-  return known(concentration);
-};
-/** The Cholesky factor of a Wishart matrix with `df` > K − 1 degrees of freedom and scale matrix L·Lᵀ, L = `scaleTril` [K × K]. */
-export const wishartCholesky = (df: Value, scaleTril: Value): Distribution => make.wishartCholesky(df, scaleTril);
 /** Student's t vector with `df` degrees of freedom, location [K] and scale matrix L·Lᵀ, L = `scaleTril`. */
 export const multivariateStudentT = (df: Value, loc: Value, scaleTril: Value): Distribution =>
   make.multivariateStudentT(df, loc, scaleTril);
