@@ -457,7 +457,10 @@ describe.each(buildNames.map((name) => [name, openBuild(name)] as const))("on th
       ]);
       expect(map(Op.GammaQInverse, [2, 2], [0, 1])).toEqual([inf, 0]);
       expect(at(Op.GammaP, 1e300, 1e300)).toBeCloseTo(0.5, 12);
-      expect(map(Op.GammaPShapeDerivative, [1, 1], [0, inf])).toEqual([0, 0].map(Math.abs));
+      expect(map(Op.GammaPShapeDerivative, [1, 1, inf, 0, -1], [0, inf, 2, 0, 1])).toEqual([0, 0, 0, nan, nan]);
+      // The slope of P at a = 0 is -E1(x).
+      expect(at(Op.GammaPShapeDerivative, 0, 1)).toBeCloseTo(-0.21938393439552029, 15);
+      expect(map(Op.GammaSampleDerivative, [1, 0, inf, 1, -1], [0, 1, 1, inf, 1])).toEqual([0, nan, nan, nan, nan]);
     });
   });
 

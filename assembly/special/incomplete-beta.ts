@@ -4,7 +4,8 @@
 // 1 - x is kept in two parts too. Derivatives are carried along term by term.
 
 import {
-  digammaStep, exp, expSum, high, lbeta, log, log1pMinus, low, ndtri, plus, plusLog, plusProduct, productRest, start, stirling,
+  digammaStep, exp, expSum, high, lbeta, log, low, ndtri, plus, plusLog, plusLog1pMinus, plusProduct, productRest, quotientRest, start,
+  stirling,
 } from "./scalar";
 
 /** I_x(a, b). */
@@ -23,7 +24,7 @@ export let fromAbove: bool = false;
 function plusDistance(a: f64, b: f64, x: f64, rest: f64, far: f64, farRest: f64): void {
   const d = far / a;
   if (Math.abs(d) < 0.25) {
-    plus(a * log1pMinus(d));
+    plusLog1pMinus(a, d, quotientRest(far, a, d) + farRest / a);
     return;
   }
   const s = a + b;

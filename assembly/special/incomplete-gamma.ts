@@ -4,7 +4,8 @@
 // derivative is carried along term by term, so that it is no difference of anything.
 
 import {
-  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1pMinus, low, ndtri, plus, plusLog, productRest, start, stirling,
+  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1pMinus, low, ndtri, plus, plusLog, plusLog1pMinus, quotientRest, start,
+  stirling,
 } from "./scalar";
 
 /** P(a, x). */
@@ -34,13 +35,12 @@ function prefixOf(a: f64, x: f64): f64 {
     return expSum();
   }
   const d = (x - a) / a;
+  start(0.0, 0.0);
   if (Math.abs(d) < 0.25) {
-    start(a * log1pMinus(d), 0.0);
+    plusLog1pMinus(a, d, quotientRest(x - a, a, d));
   } else {
     const r = x / a;
-    const p = r * a;
-    start(0.0, 0.0);
-    plusLog(a, r, ((x - p) - productRest(r, a, p)) / a);
+    plusLog(a, r, quotientRest(x, a, r));
     plus(a);
     plus(-x);
   }
@@ -82,7 +82,7 @@ function fraction(a: f64, x: f64): void {
   let d = 1.0 / b, dd = d * d;
   let c = b, dc = -1.0, first = true;
   let h = d, dh = d; // dh is the derivative of log h
-  const last = x > 1e18 * (a + 1.0) ? 0.0 : 1e6; // there 1/b is exact, and further terms underflow
+  const last = x > 1e18 * (a + 1.0) ? 0.0 : 1e4; // there 1/b is exact, and further terms underflow
   for (let i = 1.0; i < last; i += 1.0) {
     const n = i * (a - i);
     b += 2.0;
@@ -100,7 +100,7 @@ function fraction(a: f64, x: f64): void {
     const log = dc / c + dd / d;
     h *= step;
     dh += log;
-    if (Math.abs(step - 1.0) <= 2.3e-16 && Math.abs(log) <= 1e-16 * Math.abs(dh)) break;
+    if (!(Math.abs(step - 1.0) > 2.3e-16 || Math.abs(log) > 1e-16 * Math.abs(dh))) break;
   }
   upper = prefix * a * h;
   lower = 1.0 - upper;
@@ -145,7 +145,8 @@ function temme(a: f64, x: f64): void {
     t += c;
   }
   const root = SQRT_2PI * Math.sqrt(a);
-  start(-a * phi, 0.0);
+  start(0.0, 0.0);
+  plusLog1pMinus(a, d, quotientRest(x - a, a, d));
   const e = expSum();
   const g = exp(stirling(a));
   prefix = e / (root * g);
@@ -179,15 +180,19 @@ export function incompleteGamma(a: f64, x: f64): void {
   } else if (x == 0.0 || a == Infinity) {
     lower = ratio = 0.0;
     upper = 1.0;
-  } else if (a == 0.0 || x == Infinity) {
-    lower = ratio = 1.0;
-    upper = 0.0;
+  } else if (x == Infinity || (Math.max(a, x) > 1e150 && Math.abs(x - a) > 0.125 * a && x <= 1e18 * (a + 1.0))) {
+    lower = ratio = x < a ? 0.0 : 1.0;
+    upper = 1.0 - lower;
   } else if (a >= 256.0 && Math.abs(x - a) <= 0.125 * a) {
     temme(a, x);
   } else {
     prefix = prefixOf(a, x);
     if (x < Math.max(a + 0.5, 1.0)) series(a, x);
     else fraction(a, x);
+    if (a == 0.0) {
+      lower = 1.0; // and the slope is that of a > 0
+      upper = 0.0;
+    }
   }
 }
 

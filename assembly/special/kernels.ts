@@ -31,7 +31,8 @@ function element(op: i32, x: f64, y: f64, z: f64): f64 {
       incompleteGamma(x, y);
       if (op == Op.GammaP) return lower;
       if (op == Op.GammaQ) return upper;
-      return op == Op.GammaSampleDerivative ? -slope * y / x : prefix * slope;
+      if (op == Op.GammaPShapeDerivative) return prefix * slope;
+      return x > 0.0 && x < Infinity ? 0.0 - slope * y / x : NaN; // 0/0 for other shapes
     }
   }
 }

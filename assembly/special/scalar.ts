@@ -7,7 +7,7 @@ import { expSlow, exp as exp2, expm1 as expm12, log as log2, log1p as log1p2 } f
 import { sin as sin2 } from "../trigonometry";
 import { erfcx as erfcx2, ndtr as ndtr2, ndtri as ndtri2 } from "./erf";
 import { digamma as digamma2, digammaRest, lbeta as lbeta2, lgamma1p as lgamma1p2, stirling as stirling2 } from "./gamma";
-import { atanhRest, logLow, logParts } from "./parts";
+import { atanhRest } from "./parts";
 
 // @ts-ignore: decorator
 @inline function lane0(x: v128): f64 { return f64x2.extract_lane(x, 0); }
@@ -60,6 +60,12 @@ export function productRest(a: f64, b: f64, p: f64): f64 {
   return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
 }
 
+/** What n/a lost to rounding. */
+export function quotientRest(n: f64, a: f64, d: f64): f64 {
+  const p = d * a;
+  return ((n - p) - productRest(d, a, p)) / a;
+}
+
 /** Adds a·b. */
 export function plusProduct(a: f64, b: f64): void {
   const p = a * b;
@@ -67,16 +73,47 @@ export function plusProduct(a: f64, b: f64): void {
   low += productRest(a, b, p);
 }
 
+/** Adds a·2 atanh(s), s = d/(2 + d), less a·d where `less` is set: s in two parts, and only the terms from s³ on in one. */
+function plusAtanh(a: f64, d: f64, less: bool): void {
+  const t = 2.0 + d, s = d / t, z = s * s;
+  const rest = quotientRest(d, t, s) - s * (d - (t - 2.0)) / t;
+  if (less) {
+    const q = s * d; // 2s - d = -s d
+    plusProduct(-a, q);
+    low -= a * (productRest(s, d, q) + rest * d);
+  } else {
+    plusProduct(a, 2.0 * s);
+    low += a * 2.0 * rest;
+  }
+  plus(a * (s * z * lane0(atanhRest(splat(z), splat(z * z)))));
+}
+
 /** Adds a·log(x + rest), x > 0 and rest far smaller. */
 export function plusLog(a: f64, x: f64, rest: f64): void {
+  const l = rest / x;
+  let k = 0.0;
   if (x < 2.2250738585072014e-308) {
-    plusProduct(a, log(x));
+    x *= 18014398509481984.0;
+    k = -54.0;
+  }
+  const u = reinterpret<u64>(x) + 0x0009_5f61_9980_c433; // the exponent goes up at sqrt 2
+  k += <f64>(<i32>(u >> 52) - 1023);
+  plusProduct(a, k * 0.6931471804855391); // ln 2 in 33 bits, and the rest
+  low += a * (k * 7.440617110012397e-11 + l);
+  plusAtanh(a, reinterpret<f64>((u & 0x000f_ffff_ffff_ffff) + 0x3fe6_a09e_667f_3bcd) - 1.0, false);
+}
+
+/** Adds a·(log(1 + d) - d) at d + rest, without cancellation. */
+export function plusLog1pMinus(a: f64, d: f64, rest: f64): void {
+  if (d > -0.29 && d < 0.41) {
+    plusAtanh(a, d, true);
+    low -= a * (rest * d / (1.0 + d));
     return;
   }
-  const l = lane0(logParts(splat(x)));
-  const r = lane0(logLow) + rest / x;
-  plusProduct(a, l);
-  low += a * r;
+  const u = 1.0 + d, v = u - 1.0;
+  plusLog(a, u, (1.0 - (u - v)) + (d - v) + rest);
+  plusProduct(-a, d);
+  low -= a * rest;
 }
 
 /** exp of the sum. */
@@ -89,15 +126,7 @@ export function expSum(): f64 {
 
 /** log(1 + d) - d without cancellation. */
 export function log1pMinus(d: f64): f64 {
-  if (d > -0.29 && d < 0.41) {
-    // As 2 atanh r - d with r = d/(2 + d): the linear terms leave -r d.
-    const r = d / (2.0 + d);
-    const z = r * r;
-    return r * (z * lane0(atanhRest(splat(z), splat(z * z))) - d);
-  }
-  const u = 1.0 + d;
-  const v = u - 1.0;
-  start(-d, 0.0);
-  plusLog(1.0, u, (1.0 - (u - v)) + (d - v));
+  start(0.0, 0.0);
+  plusLog1pMinus(1.0, d, 0.0);
   return high + low;
 }

@@ -12,11 +12,12 @@ import { exp, sin } from "./scalar";
 
 const PI_REST: f64 = 1.2246467991473532e-16;
 
-/** The integral of e^{κ(cos t - cos s)}, and of that times 1 - cos t - m. */
+/** The integral of e^{κ(cos t - cos s)}, and of that times 1 - cos t - m, both in units of `scale`, as they may underflow. */
 let area: f64 = 0;
 let moment: f64 = 0;
+let scale: f64 = 0;
 
-/** Sets both for t from s to π, or from s to 0 where `inward` is set. */
+/** Sets them for t from s to π, or from s to 0 where `inward` is set. */
 function integrate(kappa: f64, s: f64, m: f64, inward: bool): void {
   const length = inward ? s : (Math.PI - s) + PI_REST;
   const width = Math.min(2.0 / Math.sqrt(kappa + 1.0), 7.0 / (kappa * sin(s)));
@@ -40,8 +41,7 @@ function integrate(kappa: f64, s: f64, m: f64, inward: bool): void {
     moment += hsum(weighted);
     if (part <= 1e-17 * area) break; // the rest is less still
   }
-  area *= 2.0 * half;
-  moment *= 2.0 * half;
+  scale = 2.0 * half;
 }
 
 // What the whole circle gives, for the κ asked for last.
@@ -52,23 +52,23 @@ let known: f64 = -1, whole: f64 = 0, mean: f64 = 0;
  */
 export function vonMises(op: i32, x: f64, kappa: f64): f64 {
   if (!(kappa >= 0.0) || x != x) return NaN;
-  kappa = Math.min(kappa, f64.MAX_VALUE);
   const s = Math.abs(x);
-  if (s >= Math.PI) return op == Op.VonMisesCdf && x > 0.0 ? 1.0 : 0.0;
+  if (s >= Math.PI || (kappa == Infinity && s > 0.0)) return op == Op.VonMisesCdf && x > 0.0 ? 1.0 : 0.0;
+  kappa = Math.min(kappa, f64.MAX_VALUE);
   if (kappa != known) {
     integrate(kappa, 0.0, 0.0, false);
     known = kappa;
-    whole = 2.0 * area;
+    whole = 2.0 * area * scale;
     mean = moment / area;
   }
   const h = sin(0.5 * s), v = 2.0 * h * h, e = exp(-kappa * h * (2.0 * h));
   if (op == Op.VonMisesCdf) {
     integrate(kappa, s, 0.0, false);
-    const tail = Math.min(0.5, e * area / whole);
+    const tail = Math.min(0.5, e * area * scale / whole);
     return x > 0.0 ? 1.0 - tail : tail;
   }
   const inward = v < mean;
   integrate(kappa, s, mean, inward);
   const d = inward ? moment : -moment; // of the tail, over the density
-  return copysign(op == Op.VonMisesSampleDerivative ? d : d * e / whole, op == Op.VonMisesSampleDerivative ? -x : x);
+  return copysign(op == Op.VonMisesSampleDerivative ? d * scale : d * e * (scale / whole), op == Op.VonMisesSampleDerivative ? -x : x);
 }

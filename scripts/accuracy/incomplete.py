@@ -101,11 +101,20 @@ def gamma_p_q(a, x):
         return (tail, 1 - tail, moment) if x < a else (1 - tail, tail, -moment)
 
 
+def log_gamma(x):
+    return mp.loggamma(1 + x) - mp.log(x)
+
+
+def psi(x):
+    return mp.digamma(1 + x) - 1 / x
+
+
 def beta_terms(a, b, x, dps):
     """How many terms `beta_series` needs."""
     y = 1 - x
     peak = max(0, ((a + b) * x - a - 1) / y)
-    return float(peak + 12 * mp.sqrt(peak / y) + 2.4 * dps / max(-mp.log(x), mpf(1) / 10**9))
+    wide = mp.sqrt(5 * dps * (a + peak) * (a + b) / b) if b > 1 else 0
+    return float(peak + wide + 2.4 * dps / max(-mp.log(x), mpf(1) / 10**9))
 
 
 def beta_series(a, b, x):
@@ -124,10 +133,12 @@ def beta_series(a, b, x):
         wb += term * hb
         if ratio < 1 and term / (1 - ratio) <= small * sum_ and term * hb / (1 - ratio) <= small * wb:
             break
+        if n > 10 * TERMS:
+            raise ArithmeticError("too many terms")
     l, m = mp.log(x), mp.log1p(-x)
-    d = mp.exp(a * l + b * m + mp.loggamma(s) - mp.loggamma(a + 1) - mp.loggamma(b))
-    all_ = mp.digamma(s)
-    return d * sum_, d * (sum_ * (l + all_ - mp.digamma(a + 1)) + wa), d * (sum_ * (m + all_ - mp.digamma(b)) + wb)
+    d = mp.exp(a * l + b * m + log_gamma(s) - log_gamma(a + 1) - log_gamma(b))
+    all_ = psi(s)
+    return d * sum_, d * (sum_ * (l + all_ - psi(a + 1)) + wa), d * (sum_ * (m + all_ - psi(b)) + wb)
 
 
 def beta_i(a, b, x):
@@ -139,7 +150,7 @@ def beta_i(a, b, x):
         s = a + b
         l, m = mp.log(x), mp.log1p(-x)
         mean = a / s
-        exponent = a * l + b * m + mp.loggamma(s) - mp.loggamma(a) - mp.loggamma(b) - mp.log(a if x < mean else b)
+        exponent = a * l + b * m + log_gamma(s) - log_gamma(a) - log_gamma(b) - mp.log(a if x < mean else b)
         if exponent < -800 + min(0, mp.log(a), mp.log(b)):
             return (TINY if x < mean else mpf(1), -TINY, TINY)
         here, there = beta_terms(a, b, x, mp.dps), beta_terms(b, a, y, mp.dps)
@@ -150,8 +161,8 @@ def beta_i(a, b, x):
                 v, db, da = beta_series(b, a, 1 - x)
                 return 1 - v, -da, -db
         top = (a - 1) * l + (b - 1) * m
-        density = mp.exp(top + mp.loggamma(s) - mp.loggamma(a) - mp.loggamma(b))
-        ma, mb = mp.digamma(a) - mp.digamma(s), mp.digamma(b) - mp.digamma(s)
+        density = mp.exp(top + log_gamma(s) - log_gamma(a) - log_gamma(b))
+        ma, mb = psi(a) - psi(s), psi(b) - psi(s)
 
         def f(t):
             u, v = mp.log(t), mp.log1p(-t)

@@ -180,7 +180,7 @@ export class AscentFamily {
     const factors = p.slice(2 * n);
     for (let r = 0; r < this.#rank; r++)
       for (let i = 0; i < n; i++) factors[r * n + i] = factors[r * n + i]! * units[i]!;
-    const diagonal = this.#scale.map((s, i) => (s * units[i]!) ** 2);
+    const diagonal = this.#scale.map((s, i) => s * units[i]! * (s * units[i]!));
     return lowRankGaussian({ mean, rank: this.#rank, factors, diagonal });
   }
 }
