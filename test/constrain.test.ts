@@ -200,6 +200,27 @@ describe("a model's latents", () => {
     compiled.dispose();
   });
 
+  test("may have bounds of their own for each element", () => {
+    for (const [low, high] of [
+      [
+        [0.5, 1],
+        [2, 3],
+      ],
+      [[0.5, 1], undefined],
+      [undefined, [2, 3]],
+    ] as [number[] | undefined, number[] | undefined][]) {
+      const compiled = v
+        .model(({ sample }) => {
+          sample("x", v.truncated(v.logistic([1, 2], 1), low, high));
+        })
+        .compile();
+      const u = Float64Array.of(0.3, -1.2);
+      closeTo(compiled.unconstrain({ x: compiled.constrain(u) }), u, 1e-13);
+      if (low) expect(() => compiled.unconstrain({ x: [1.5, 0.75] })).toThrow("x[1]: expected");
+      compiled.dispose();
+    }
+  });
+
   test("that are left out are named", () => {
     const compiled = make();
     expect(() => compiled.unconstrain({ mu: 0 })).toThrow(

@@ -212,11 +212,28 @@ test("Wishart factors multiply out to the mean of the Wishart, and their KL is t
     v.klDivergence(v.gamma(2.5, 1 / 4.5), v.gamma(1.5, 2)) as number,
     12,
   );
-  const found = v.klEstimate(
-    v.multivariateNormalLowRank([0, 0], [[1], [0.5]], [1, 2]),
-    v.multivariateNormal([0, 0], tril),
+});
+
+test("a normal of low rank has the KL of its covariance, on either side", () => {
+  const low = v.multivariateNormalLowRank([0.5, -1], [[1], [0.5]], [1, 2]);
+  // [[2, 0.5], [0.5, 2.25]]
+  const full = v.multivariateNormal(
+    [0.5, -1],
+    [
+      [Math.SQRT2, 0],
+      [0.5 / Math.SQRT2, Math.sqrt(2.125)],
+    ],
   );
-  expect(found.exact).toBe(false);
+  const other = v.multivariateNormal(
+    [0, 0],
+    [
+      [1.5, 0],
+      [0.4, 0.8],
+    ],
+  );
+  expect(v.klEstimate(low, other).exact).toBe(true);
+  expect(v.klDivergence(low, other)).toBeCloseTo(v.klDivergence(full, other) as number, 13);
+  expect(v.klDivergence(other, low)).toBeCloseTo(v.klDivergence(other, full) as number, 13);
 });
 
 test("a low-rank normal has the density and the samples of its covariance", () => {

@@ -109,6 +109,15 @@ export function coordinatesOf(support: Support, x: Node): Node {
     case "affine":
       return g.div(g.sub(x, support.offset!), support.multiplier!);
     case "interval": {
+      if (support.elements) {
+        const { low: least, high: most } = support.elements;
+        // Finite for all elements or for none (transforms.ts).
+        const isLow = least.values!.every(Number.isFinite);
+        const isHigh = most.values!.every(Number.isFinite);
+        const above = isHigh ? g.log(g.sub(most, x)) : null;
+        const below = isLow ? g.log(g.sub(x, least)) : null;
+        return above && below ? g.sub(below, above) : (below ?? above ?? x);
+      }
       if (high === INF) {
         const y = g.sub(x, low);
         return support.by === "softplus" ? g.add(y, g.log(g.neg(g.expm1(g.neg(y))))) : g.log(y);
