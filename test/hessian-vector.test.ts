@@ -173,6 +173,7 @@ describe("every family that has a formula", () => {
     multivariateStudentT: (loc, factor, p) => v.multivariateStudentT(p, loc, factor),
   };
   const ordinal = "orderedLogistic";
+  const bounded = "truncatedNormal";
 
   const agree = (m: CompiledModel): void => {
     expect(m.withoutSecondDerivatives).toEqual([]);
@@ -195,7 +196,7 @@ describe("every family that has a formula", () => {
   };
 
   test("is among these", () => {
-    const tested = [...Object.keys(latent), ...Object.keys(discrete), ...Object.keys(matrix), ordinal];
+    const tested = [...Object.keys(latent), ...Object.keys(discrete), ...Object.keys(matrix), ordinal, bounded];
     expect(Object.keys(curvatures).filter((name) => !tested.includes(name))).toEqual([]);
   });
 
@@ -213,6 +214,21 @@ describe("every family that has a formula", () => {
         compile(({ sample }) => {
           const loc = sample("loc", v.normal(0, 1), { shape: [3] });
           sample("x", make(loc, sample("factor", v.lkjCholesky(3, 2)), sample("p", v.gamma(3, 1))));
+        }),
+      );
+    });
+  for (const [low, high] of [
+    [-1, 2],
+    [0.5, Infinity],
+    [-Infinity, 1],
+    [-Infinity, Infinity],
+    [3, 4],
+  ] as const)
+    test(`${bounded} on ${low}…${high}, value and parameters unknown`, () => {
+      agree(
+        compile((context) => {
+          const [p, r] = parts(context);
+          context.sample("x", v.truncatedNormal(r(0), p(1), low, high));
         }),
       );
     });
@@ -303,13 +319,18 @@ describe("any model", () => {
 
   test("without a formula there is no product, the model says whose fault it is, and Laplace says what it did instead", () => {
     const m = compile(({ sample }) => {
-      const a = sample("a", v.normal(0, 1));
-      sample("x", v.truncatedNormal(a, 1, 0, 10));
+      sample(
+        "x",
+        v.wishartCholesky(sample("df", v.uniform(3, 9)), [
+          [1, 0],
+          [0, 1],
+        ]),
+      );
     });
     expect(m.hessianVector).toBeUndefined();
-    expect(m.withoutSecondDerivatives).toEqual(["truncatedNormal"]);
+    expect(m.withoutSecondDerivatives).toEqual(["wishartCholesky"]);
     expect(fitTargetSync(m, { algorithm: "laplace" }).message).toContain(
-      "finite-difference curvature there (no second derivatives: truncatedNormal)",
+      "finite-difference curvature there (no second derivatives: wishartCholesky)",
     );
     const exact = compile(({ sample }) => void sample("a", v.normal(1, 2)));
     const fit = fitTargetSync(exact, { algorithm: "laplace" });

@@ -4,7 +4,7 @@
 
 import { Op } from "../../assembly/opcodes.js";
 import * as g from "./arithmetic.js";
-import { curvatures, largest, ofData, tailScores } from "./densities/curvature.js";
+import { conditions, curvatures, largest, tailScores } from "./densities/curvature.js";
 import { mapRules, partialsOf } from "./gradient.js";
 import { ancestors } from "./lower.js";
 import {
@@ -47,7 +47,7 @@ export function obstacles(gradient: readonly Node[]): string[] {
       const { family, eventSize, args } = n.density!;
       const known = tailScores[family]
         ? !args.slice(1).some((a) => a.latent)
-        : curvatures[family] && (!ofData.includes(family) || args[0]!.kind === "data");
+        : curvatures[family] && (conditions[family]?.(args) ?? true);
       if (!known || eventSize > (largest[family] ?? Number.POSITIVE_INFINITY)) found.add(family);
     }
     if (n.kind === "map" && !mapRules[n.opcode]) found.add(n.opcode === Op.Trigamma ? "digamma" : `opcode ${n.opcode}`);

@@ -97,8 +97,36 @@ function orderedLogistic(y: Node, location: Node, cutpoints: Node): Node {
 
 const betaScore = (x: Node, a: Node, b: Node): Node => g.sub(g.div(g.sub(a, 1), x), g.div(g.sub(b, 1), g.sub(1, x)));
 
-/** Families whose formulas look at the values they are densities of, which must be data. */
-export const ofData: readonly string[] = ["categorical", "orderedLogistic"];
+/** Which side of a bound is open: every value of it infinite; undefined: some are. */
+function isOpen(bound: Node): boolean | undefined {
+  const { values } = bound.kind === "broadcast" ? bound.inputs[0]! : bound;
+  if (!values || values.every(Number.isFinite)) return false;
+  return values.every((v) => !Number.isFinite(v)) ? true : undefined;
+}
+
+/** log(Φ(b) − Φ(a)) of the standardised bounds, from the side on which log Φ is exact; of one bound where the other is open. */
+function truncatedNormal(x: Node, loc: Node, scale: Node, low: Node, high: Node): Node {
+  const a = standard(low, loc, scale);
+  const b = standard(high, loc, scale);
+  let logMass: Node = constant(0);
+  if (isOpen(low)) logMass = isOpen(high) ? logMass : g.logNdtr(b);
+  else if (isOpen(high)) logMass = g.logNdtr(g.neg(a));
+  else {
+    // Mirrored where the interval lies to the right; the sign is a step, without a derivative.
+    const side = g.sub(1, g.mul(2, g.less(0, g.add(a, b))));
+    const upper = g.logNdtr(g.max(g.mul(side, a), g.mul(side, b)));
+    const lower = g.logNdtr(g.min(g.mul(side, a), g.mul(side, b)));
+    logMass = g.add(upper, g.log(g.neg(g.expm1(g.sub(lower, upper)))));
+  }
+  return g.sub(g.sub(negHalfSquare(standard(x, loc, scale)), g.log(scale)), logMass);
+}
+
+/** What families ask of their arguments: values that are data, bounds that are open for all rows or for none. */
+export const conditions: Readonly<Record<string, (args: readonly Node[]) => boolean>> = {
+  categorical: ([y]) => y!.kind === "data",
+  orderedLogistic: ([y]) => y!.kind === "data",
+  truncatedNormal: ([, , , low, high]) => isOpen(low!) !== undefined && isOpen(high!) !== undefined,
+};
 
 /** Sizes up to which the families that are written out element by element have formulas. */
 export const largest: Readonly<Record<string, number>> = {
@@ -133,6 +161,7 @@ export const curvatures: Readonly<Record<string, Formula>> = {
     const z = standard(x!, loc!, scale!);
     return g.sub(g.add(negHalfSquare(z), g.logNdtr(g.mul(shape!, z))), g.log(scale!));
   },
+  truncatedNormal: (x, loc, scale, low, high) => truncatedNormal(x!, loc!, scale!, low!, high!),
   vonMises: (x, loc, kappa) => g.sub(g.mul(kappa!, g.cos(g.sub(x!, loc!))), map(Op.LogBesselI0, [kappa!])),
   bernoulli,
   bernoulliLogit: (_y, logit) => g.neg(g.softplus(logit!)),
