@@ -20,15 +20,15 @@ function checked(label: string, support: Support): void {
     throw typeError(`${label}: support`, "a support such as positive or interval(0, 1)", support);
   if (support.kind === "integers")
     throw new TypeError(`${label}: expected a continuous support, got ${support.expected}`);
-  for (const node of [support.offset, support.multiplier])
+  for (const node of [support.offset, support.multiplier, support.elements?.low])
     if (node && (node.latent || node.plate))
       throw new TypeError(`${label}: expected numbers for offset and multiplier, got a value of a model`);
 }
 
 /** One event through a graph; programs are shared by supports that build the same. */
 function through(what: string, support: Support, { values, shape }: Table, build: (x: Node) => Node): Float64Array {
-  const { kind, by, low, high, offset, multiplier } = support;
-  const own = [offset, multiplier].map((n) => (n ? Array.from(valuesOf(n)).join() : ""));
+  const { kind, by, low, high, offset, multiplier, elements } = support;
+  const own = [offset, multiplier, elements?.low, elements?.high].map((n) => (n ? Array.from(valuesOf(n)).join() : ""));
   const name = `${what} ${kind} ${by ?? ""} ${low} ${high} ${own.join(" ")}`;
   return apply(name, ([x]) => build(x!), [{ values, shape, perRow: true }], 1);
 }

@@ -151,24 +151,16 @@ function product(t: Triangle, power: (i: number) => number, unitDiagonal: boolea
   return { value: concat(elements, [k, k]), logJacobian: [...t.logJacobian, ...jacobian] };
 }
 
-/** As an interval, with bounds that differ by element or row: finite for all of them or for none. */
-function betweenElements({ low, high }: NonNullable<Support["elements"]>, u: Node): Constrained {
-  const [isLow, isHigh] = [low, high].map(({ values }) => {
+/** Bounds of an interval: numbers, or those of each element or row, finite for all of them or for none. */
+function boundsOf({ low, high, elements }: Support): [low: g.Operand, high: g.Operand] {
+  for (const { values } of elements ? [elements.low, elements.high] : []) {
     const finite = values!.filter((x) => Number.isFinite(x)).length;
     if (finite && finite < values!.length)
       throw new RangeError(
         `bounds of a latent: expected finite ones for all elements or for none, got ${finite} of ${values!.length}`,
       );
-    return finite > 0;
-  });
-  if (!isLow && !isHigh) return { value: u, logJacobian: [] };
-  if (!isHigh) return { value: g.add(g.exp(u), low), logJacobian: [u] };
-  if (!isLow) return { value: g.sub(high, g.exp(u)), logJacobian: [u] };
-  const width = g.sub(high, low);
-  return {
-    value: g.add(low, g.mul(width, g.sigmoid(u))),
-    logJacobian: [g.add(g.log(width), g.sub(u, g.mul(2, g.softplus(u))))],
-  };
+  }
+  return [elements?.low ?? low, elements?.high ?? high];
 }
 
 /** From unconstrained coordinates `u` to the support. */
@@ -183,15 +175,15 @@ export function constrainTo(support: Support, u: Node): Constrained {
       return { value, logJacobian: [broadcast(g.log(support.multiplier!), u.plate, u.shape)] };
     }
     case "interval": {
-      if (support.elements) return betweenElements(support.elements, u);
+      const [a, b] = boundsOf(support);
       if (support.by === "softplus" && high === INF)
-        return { value: g.add(g.softplus(u), low), logJacobian: [g.logSigmoid(u)] };
-      if (high === INF) return { value: g.add(g.exp(u), low), logJacobian: [u] };
-      if (low === -INF) return { value: g.sub(high, g.exp(u)), logJacobian: [u] };
-      const wide = g.log(constant(high - low));
+        return { value: g.add(g.softplus(u), a), logJacobian: [g.logSigmoid(u)] };
+      if (high === INF) return { value: g.add(g.exp(u), a), logJacobian: [u] };
+      if (low === -INF) return { value: g.sub(b, g.exp(u)), logJacobian: [u] };
+      const width = g.sub(b, a);
       return {
-        value: g.add(low, g.mul(high - low, g.sigmoid(u))),
-        logJacobian: [g.add(wide, g.sub(u, g.mul(2, g.softplus(u))))],
+        value: g.add(a, g.mul(width, g.sigmoid(u))),
+        logJacobian: [g.add(g.log(width), g.sub(u, g.mul(2, g.softplus(u))))],
       };
     }
     case "ordered": {
