@@ -109,21 +109,13 @@ export function coordinatesOf(support: Support, x: Node): Node {
     case "affine":
       return g.div(g.sub(x, support.offset!), support.multiplier!);
     case "interval": {
-      if (support.elements) {
-        const { low: least, high: most } = support.elements;
-        // Finite for all elements or for none (transforms.ts).
-        const isLow = least.values!.every(Number.isFinite);
-        const isHigh = most.values!.every(Number.isFinite);
-        const above = isHigh ? g.log(g.sub(most, x)) : null;
-        const below = isLow ? g.log(g.sub(x, least)) : null;
-        return above && below ? g.sub(below, above) : (below ?? above ?? x);
-      }
+      const { elements } = support;
       if (high === INF) {
-        const y = g.sub(x, low);
+        const y = g.sub(x, elements?.low ?? low);
         return support.by === "softplus" ? g.add(y, g.log(g.neg(g.expm1(g.neg(y))))) : g.log(y);
       }
-      const above = g.log(g.sub(high, x));
-      return low === -INF ? above : g.sub(g.log(g.sub(x, low)), above);
+      const above = g.log(g.sub(elements?.high ?? high, x));
+      return low === -INF ? above : g.sub(g.log(g.sub(x, elements?.low ?? low)), above);
     }
     case "ordered":
       return eventSize(x.shape) === 1 ? x : concat([head(x, 1), logSteps(x)]);
