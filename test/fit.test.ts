@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { core } from "../src/core/load.js";
+import { digamma, lgamma } from "../src/model/distributions/scalar.js";
 import type { Progress } from "../src/optim/run.js";
 import type { Target } from "../src/target.js";
 import { type FitOptions, fitSteps, fitTarget, fitTargetSync } from "../src/vi/fit.js";
@@ -23,7 +24,41 @@ function badlyScaled(n: number): { target: Target; mean: Float64Array; sd: Float
   return { target: gaussianTarget(mean, precision), mean, sd, rho };
 }
 
+/** Gamma data of 800 values by their sufficient statistics, shape and rate on the log scale: a posterior that is all but normal. */
+const gammaShape: Target = {
+  dimension: 2,
+  logDensityGradient(theta, gradient) {
+    const [rows, mean, meanLog] = [800, 1.7, 0.32];
+    const [a, b] = [Math.exp(theta[0]!), Math.exp(theta[1]!)];
+    gradient[0] = a * rows * (theta[1]! - digamma(a) + meanLog);
+    gradient[1] = rows * (a - b * mean);
+    return rows * (a * theta[1]! - lgamma(a) + (a - 1) * meanLog - b * mean);
+  },
+};
+
+/** Independent Student t of 1.5 degrees of freedom: a normal in the middle, and tails that have no variance. */
+const heavyTails: Target = {
+  dimension: 3,
+  logDensityGradient(theta, gradient) {
+    let value = 0;
+    for (let i = 0; i < 3; i++) {
+      const s = 1.5 + theta[i]! * theta[i]!;
+      value -= 1.25 * Math.log(s);
+      gradient[i] = (-2.5 * theta[i]!) / s;
+    }
+    return value;
+  },
+};
+
 describe("without any option", () => {
+  test("weights that are as good as equal are believed whatever the k-hat of their tail, heavy tails are not", () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      expect(fitTargetSync(gammaShape, { seed }).status).toBe("converged");
+      const heavy = fitTargetSync(heavyTails, { seed, family: "fullRank" });
+      expect(heavy.status).toBe("rejected");
+    }
+  });
+
   test("a correlated normal with scales from 1e-3 to 1e3 is found exactly", () => {
     const { target, mean, sd, rho } = badlyScaled(12);
     const fit = fitTargetSync(target);

@@ -85,14 +85,18 @@ export function divergenceOf(check: Check): number {
   return Math.max(0, check.psis.logEvidence - check.elbo.value);
 }
 
+/** A share of effective draws from which on weights are as good as equal, and the divergence that goes with it. */
+const equal = { share: 0.95, divergence: 0.02 };
+
 /**
  * Three witnesses together. A divergence of less than 0.05 nats leaves no room for a wrong mean or standard deviation within the reach
- * of the draws, whatever a noisy k-hat below 1 says. Above it, k-hat must be below its threshold, and weighting must leave the answer
+ * of the draws, whatever a noisy k-hat below 1 says; and where weights are as good as equal, a k-hat of their tail above 1 is about nothing. Above it, k-hat must be below its threshold, and weighting must leave the answer
  * as it is: less is asked than promised, and still less where the divergence is large, since smoothed weights understate a change.
  */
 export function objection(check: Check, shift: Shift | undefined): Objection | undefined {
-  const { khat, threshold } = check.psis;
+  const { khat, threshold, effectiveDraws } = check.psis;
   const divergence = divergenceOf(check);
+  if (effectiveDraws >= equal.share * check.draws && divergence <= equal.divergence) return undefined;
   if (!(khat <= 1)) return "tail";
   if (divergence <= 0.05) return undefined;
   if (khat > threshold || !shift) return "tail";
