@@ -62,7 +62,8 @@ describe("the ruler", () => {
   });
 
   test("every table has at least 2000 points, and they hold zeros, infinities, NaN and subnormals", () => {
-    for (const [name, { inputs }] of tables) {
+    for (const { name } of promised.filter(({ inverse }) => !inverse)) {
+      const { inputs } = tables.get(name)!;
       const x = Array.from(inputs[0]!);
       expect(x.length, name).toBeGreaterThanOrEqual(2000);
       for (const special of specials)

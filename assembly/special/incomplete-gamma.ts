@@ -4,8 +4,8 @@
 // derivative is carried along term by term, so that it is no difference of anything.
 
 import {
-  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1pMinus, low, ndtri, plus, plusLog, plusLog1pMinus, quotientRest, start,
-  stirling,
+  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1p, log1pMinus, low, ndtri, plus, plusLog, plusLog1pMinus,
+  quotientRest, start, stirling,
 } from "./scalar";
 
 /** P(a, x). */
@@ -207,7 +207,7 @@ export function inverseGamma(a: f64, t: f64, tail: bool): f64 {
   }
   // P <= x^a/Γ(a + 1) always; Q <= e^-x for a <= 1; otherwise start from Wilson and Hilferty's cube.
   const logT = log(t);
-  let lo = exp(((tail ? log(1.0 - t) : logT) + lgamma1p(a)) / a), hi = Infinity, x = lo;
+  let lo = exp(((tail ? log1p(-t) : logT) + lgamma1p(a)) / a), hi = Infinity, x = lo;
   if (lo == 0.0) return 0.0;
   if (a >= 1.0) {
     const z = tail ? -ndtri(t) : ndtri(t);

@@ -2,7 +2,7 @@
 // and the output last.
 
 import { Op } from "../opcodes";
-import { incompleteBeta, inverseBeta, prefix as betaPrefix, slope as betaSlope, value } from "./incomplete-beta";
+import { incompleteBeta, inverseBeta, prefix as betaPrefix, slope as betaSlope, tiny, value } from "./incomplete-beta";
 import { incompleteGamma, inverseGamma, lower, prefix, slope, upper } from "./incomplete-gamma";
 import { owensT } from "./owens";
 import { vonMises } from "./von-mises";
@@ -25,7 +25,8 @@ function element(op: i32, x: f64, y: f64, z: f64): f64 {
     case Op.BetaSampleDerivative: {
       incompleteBeta(x, y, z, op == Op.BetaInc || op == Op.BetaIncDerivativeB ? 0.0 : 1.0, op == Op.BetaIncDerivativeB ? 1.0 : 0.0);
       if (op == Op.BetaInc) return value;
-      return op == Op.BetaSampleDerivative ? -betaSlope * z * (1.0 - z) : betaPrefix * betaSlope;
+      if (op == Op.BetaSampleDerivative) return Math.max(x, y) < Infinity ? 0.0 - betaSlope * z * (1.0 - z) : NaN;
+      return tiny != 0.0 ? tiny : betaPrefix * betaSlope;
     }
     default: {
       incompleteGamma(x, y);

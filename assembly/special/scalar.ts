@@ -6,7 +6,7 @@ import { splat } from "../lanes";
 import { expSlow, exp as exp2, expm1 as expm12, log as log2, log1p as log1p2 } from "../math";
 import { sin as sin2 } from "../trigonometry";
 import { erfcx as erfcx2, ndtr as ndtr2, ndtri as ndtri2 } from "./erf";
-import { digamma as digamma2, digammaRest, lbeta as lbeta2, lgamma1p as lgamma1p2, stirling as stirling2 } from "./gamma";
+import { digamma as digamma2, digammaRest as digammaRest2, lbeta as lbeta2, lgamma1p as lgamma1p2, stirling as stirling2, trigamma } from "./gamma";
 import { atanhRest } from "./parts";
 
 // @ts-ignore: decorator
@@ -14,8 +14,8 @@ import { atanhRest } from "./parts";
 export function exp(x: f64): f64 { return lane0(exp2(splat(x))); }
 export function expm1(x: f64): f64 { return lane0(expm12(splat(x))); }
 export function sin(x: f64): f64 { return lane0(sin2(splat(x))); }
-export function log(x: f64): f64 { return lane0(log2(splat(x))); }
 export function log1p(x: f64): f64 { return lane0(log1p2(splat(x))); }
+export function log(x: f64): f64 { return lane0(log2(splat(x))); }
 export function digamma(x: f64): f64 { return lane0(digamma2(splat(x))); }
 export function lgamma1p(x: f64): f64 { return lane0(lgamma1p2(splat(x))); }
 export function erfcx(x: f64): f64 { return lane0(erfcx2(splat(x))); }
@@ -25,12 +25,15 @@ export function lbeta(a: f64, b: f64): f64 { return lane0(lbeta2(splat(a), splat
 /** lgamma(x) - ((x - 1/2) log x - x + log(2π)/2), x >= 3. */
 export function stirling(x: f64): f64 { return lane0(stirling2(splat(1.0 / x))); }
 
+/** log(x) - digamma(x), x >= 3. */
+export function digammaRest(x: f64): f64 { return lane0(digammaRest2(splat(1.0 / x))); }
+
 /** digamma(x + d) - digamma(x), which does not cancel for small d; x, x + d > 0. */
 export function digammaStep(x: f64, d: f64): f64 {
+  if (Math.abs(d) < 4e-6 * Math.min(x, 1.0)) return d * lane0(trigamma(splat(x + 0.5 * d))); // the next term is d² smaller
   let s = 0.0;
   for (; x < 3.0 || x + d < 3.0; x += 1.0) s += d / x / (x + d);
-  const rest = lane0(digammaRest(splat(1.0 / x))) - lane0(digammaRest(splat(1.0 / (x + d))));
-  return s + (log1p(d / x) + rest);
+  return s + (log1p(d / x) + (digammaRest(x) - digammaRest(x + d)));
 }
 
 /** The larger and the smaller part of the running sum. */

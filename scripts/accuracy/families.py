@@ -5,7 +5,6 @@ argument is finite and within the domain; and `special(*floats)`, a tuple of flo
 import math
 
 import incomplete
-from mpmath import mp, mpf
 
 INF, NAN = math.inf, math.nan
 EDGES = [0.0, -0.0, 5e-324, 2.0**-1022, 0.5, 1.0, 2.0, 1.7976931348623157e308, INF, -INF, NAN, -1.0, -5e-324, -(2.0**-1022), -1.7976931348623157e308]
@@ -41,9 +40,9 @@ def gamma_near(rng, a, reach):
     return short(x, rng, 20 + max(0, int(math.log2(a) / 2)))
 
 
-def gamma_random(rng, large=True):
+def gamma_random(rng):
     found = []
-    for count, low, high, reach in [(600, -3, 3, 9), (400, 2, 3.6, 37)] + [(500, 3.6, 15, 37)] * large:
+    for count, low, high, reach in [(600, -3, 3, 9), (400, 2, 3.6, 37), (500, 3.6, 15, 37)]:
         for _ in range(count):
             a = short(log(rng, low, high), rng)
             found.append((a, gamma_near(rng, a, reach)))
@@ -85,9 +84,9 @@ def beta_near(rng, a, b, reach):
     return 1 - short(1 / (1 + odds), rng, bits)
 
 
-def beta_random(rng, large=True):
+def beta_random(rng):
     found = []
-    for count, low, high, reach in [(700, -2, 3, 5), (400, 2, 4, 30)] + [(250, 4, 6, 30), (250, 6, 12, 30)] * large:
+    for count, low, high, reach in [(700, -2, 3, 5), (400, 2, 4, 30), (250, 4, 6, 30), (250, 6, 12, 30)]:
         for _ in range(count):
             a, b = (short(log(rng, low, high), rng) for _ in "ab")
             found.append((a, b, beta_near(rng, a, b, reach)))
@@ -107,7 +106,7 @@ def beta_points(rng):
     few = [0.0, -0.0, 5e-324, 0.5, 1.0, 3.0, 1e300, INF, -INF, NAN, -1.0]
     found = [(a, b, x) for a in few for b in few for x in [0.0, -0.0, 0.3, 1.0, NAN]]
     found += [(2.0, b, x) for b in (1.0, 4.0) for x in [*EDGES, 2.0, 1 - 2.0**-53, 1 + 2.0**-52]]
-    found += [(s * v, 1.5, 0.3) for s in (1, -1) for v in (1.7976931348623157e308, 2.0**-1022)]
+    found += [(s * v, 1.5, 0.3) for s in (1, -1) for v in (1.7976931348623157e308, 2.0**-1022, 5e-324)]
     for a, b in [(0.5, 0.5), (3.0, 2.0), (2.0, 3.0), (40.0, 60.0), (1e4, 500.0), (0.2, 0.3)]:
         found += [(a, b, x) for e in ((a + 1) / (a + b + 2), a / (a + b), 0.75 * a / (a + b)) for x in around(e)]
     found += [(a, 2.0, x) for a in around(3.0) for x in (0.2, 0.6, 0.9)]
@@ -173,35 +172,16 @@ def von_mises_special(x, kappa):
     return None
 
 
-# ---- inverses: x is drawn, its probability rounded, and x found again by Newton's iteration from next to it
-
-
-def inverse(values, density, column, start, *shapes_and_t):
-    """x with values(.., x)[column] = t and how many ULP an ULP of t moves it; `start` is next to x."""
-    *shapes, t = shapes_and_t
-    sign = -1 if column == 1 else 1
-    x = mpf(start)
-    with mp.workdps(mp.dps + 10):
-        for _ in range(60):
-            slope = density(*shapes, x)
-            miss = values(*shapes, x)[column] - t
-            step = -sign * miss / slope
-            while not x + step > 0:
-                step /= 2
-            x += step
-            if abs(step) < abs(x) * mpf(10) ** -32:
-                return x, t / (slope * x)
-    raise ArithmeticError(f"no inverse at {shapes_and_t}")
-
-
 class Family:
-    def __init__(self, points, values, special, columns):
-        self.points, self.values, self.special, self.columns = points, values, special, columns
+    """`density` is the slope in the last argument of the columns in `signs`, with their signs: what an inverse needs."""
+
+    def __init__(self, points, values, special, density=None, signs=()):
+        self.points, self.values, self.special, self.density, self.signs = points, values, special, density, signs
 
 
 FAMILIES = {
-    "incompleteGamma": Family(gamma_points, incomplete.gamma_p_q, gamma_special, 3),
-    "incompleteBeta": Family(beta_points, incomplete.beta_i, beta_special, 3),
-    "owensT": Family(owens_points, incomplete.owens_t, owens_special, 1),
-    "vonMises": Family(von_mises_points, incomplete.von_mises, von_mises_special, 2),
+    "incompleteGamma": Family(gamma_points, incomplete.gamma_p_q, gamma_special, incomplete.gamma_density, (1, -1)),
+    "incompleteBeta": Family(beta_points, incomplete.beta_i, beta_special, incomplete.beta_density, (1,)),
+    "owensT": Family(owens_points, incomplete.owens_t, owens_special),
+    "vonMises": Family(von_mises_points, incomplete.von_mises, von_mises_special),
 }

@@ -202,8 +202,18 @@ def give_up(*_):
     raise TimeoutError("60 seconds")
 
 
+def moved(slope, y, x):
+    """The condition of an inverse, unless the function is too flat for one."""
+    if slope == 0 or min(y, abs(x)) < 1e-307 or math.ulp(y) / abs(slope) > 1e5 * math.ulp(x):
+        return ""
+    return f"c{float(math.ulp(y) / slope / math.ulp(x)):.1e}"
+
+
 def family_table(name):
-    """A table of families.py: its columns follow each other, "y e" each. Where y is 0 and the true value is not, e is 1."""
+    """
+    A table of families.py: its columns follow each other, "y e" each. Where y is 0 and the true value is not, e is 1. Where the
+    column has an inverse, e is followed by "c" and how many ULP of the last argument an ULP of y is.
+    """
     family, rng, lines, seen = FAMILIES[name], random.Random(name), [], set()
     signal.signal(signal.SIGALRM, give_up)
     for arguments in family.points(rng):
@@ -221,9 +231,11 @@ def family_table(name):
             except Exception as error:
                 raise ArithmeticError(f"{name} at {arguments}: {error}") from error
             signal.alarm(0)
-            for v in found:
+            for k, v in enumerate(found):
                 y, e = nearest(v)
                 words += [hexadecimal(y), str(round(e * 100) if y or v == 0 else 1)]
+                if k < len(family.signs) and 1e-307 < y < 1:
+                    words[-1] += moved(family.density(*map(mp.mpf, arguments)) * family.signs[k], y, arguments[-1])
         lines.append(" ".join(words) + "\n")
     if len(lines) < 2000:
         raise ValueError(f"{name}: expected at least 2000 points, got {len(lines)}")

@@ -109,6 +109,16 @@ def psi(x):
     return mp.digamma(1 + x) - 1 / x
 
 
+def gamma_density(a, x):
+    with mp.workdps(60 + int(abs(mp.log10(max(a, x))))):
+        return mp.exp((a - 1) * mp.log(x) - x - log_gamma(a))
+
+
+def beta_density(a, b, x):
+    with mp.workdps(60 + int(abs(mp.log10(max(a, b))))):
+        return mp.exp((a - 1) * mp.log(x) + (b - 1) * mp.log1p(-x) + log_gamma(a + b) - log_gamma(a) - log_gamma(b))
+
+
 def beta_terms(a, b, x, dps):
     """How many terms `beta_series` needs."""
     y = 1 - x

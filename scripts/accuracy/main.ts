@@ -13,7 +13,8 @@ last place (ULP) of the double nearest to the true value, on both builds. The tr
 (\`scripts/accuracy/generate.py\`); the inputs are log-uniform and uniform samples, every branch point with three neighbours on
 either side, subnormals, ±0, ±∞ and NaN. Functions of two and three arguments have their regions by the first argument or by what
 the region says. Where an absolute bound is given, an answer that near the true value keeps the promise
-whatever its error in ULP, and the largest error counts the other points only. Written by \`npm run accuracy\`; \`npm test\` holds
+whatever its error in ULP, and the largest error counts the other points only. The unit of an inverse is an ULP of the answer and
+what an ULP of its last argument moves the answer; its points are those of the function, read the other way. Written by \`npm run accuracy\`; \`npm test\` holds
 the same promises, on the debug build too.
 
 | function | region | points | promised | observed | worst input | observed, relaxed |

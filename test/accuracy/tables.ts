@@ -38,6 +38,8 @@ export interface Promised {
   /** The file of its true values, which functions of the same arguments share, and its place among them. */
   readonly table: string;
   readonly column: number;
+  /** Whether the function gives the last argument back for that value. */
+  readonly inverse: boolean;
   readonly op: number;
   readonly arity: number;
   /** A point counts for the first region that holds it. */
@@ -85,12 +87,14 @@ export function promises(): Promised[] {
     arity: number;
     table?: string;
     column?: number;
+    inverse?: boolean;
     regions: Array<Record<string, unknown>>;
   }>;
-  return entries.map(({ name, table = name, column = 0, op, arity, regions }) => ({
+  return entries.map(({ name, table = name, column = 0, inverse = false, op, arity, regions }) => ({
     name,
     table,
     column,
+    inverse,
     op,
     arity,
     regions: regions.map((r) => {
@@ -119,29 +123,40 @@ function fromHex(text: string): number {
   return buffer.getFloat64(0);
 }
 
-/** A line has the arguments and, for every column, the value and the residue, to which an inverse adds "c" and the condition. */
-export function readTable({ table, column, arity }: Pick<Promised, "table" | "column" | "arity">): Table {
-  const lines = readFileSync(here(`./tables/${table}.txt`), "utf8")
+/**
+ * A line has the arguments and, for every column, the value and the residue; and "c" and a number where an ULP of the value is so
+ * many ULP of the last argument, which makes a point of the inverse out of that of the function.
+ */
+export function readTable({ table, column, arity, inverse }: Omit<Promised, "name" | "op" | "regions">): Table {
+  const rows = readFileSync(here(`./tables/${table}.txt`), "utf8")
     .trimEnd()
-    .split("\n");
-  const inputs = Array.from({ length: arity }, () => new Float64Array(lines.length));
-  const expected = new Float64Array(lines.length);
-  const residue = new Float64Array(lines.length);
-  const condition = new Float64Array(lines.length);
-  lines.forEach((line, i) => {
-    const words = line.split(" ");
-    const at = arity + 2 * column;
-    if (words.length < at + 2)
-      throw new Error(`${table}.txt:${i + 1}: expected at least ${at + 2} words, got "${line}"`);
-    inputs.forEach((values, k) => {
-      values[i] = fromHex(words[k]!);
+    .split("\n")
+    .map((line, i) => {
+      const words = line.split(" ");
+      const at = arity + 2 * column;
+      if (words.length < at + 2)
+        throw new Error(`${table}.txt:${i + 1}: expected at least ${at + 2} words, got "${line}"`);
+      const [hundredths, moved] = words[at + 1]!.split("c") as [string, string?];
+      const inputs = words.slice(0, arity).map(fromHex);
+      return { inputs, value: fromHex(words[at]!), residue: Number(hundredths) / 100, moved };
     });
-    expected[i] = fromHex(words[at]!);
-    const [hundredths, moved = "0"] = words[at + 1]!.split("c") as [string, string?];
-    residue[i] = Number(hundredths) / 100;
-    condition[i] = Number(moved);
-  });
-  return { inputs, expected, residue, condition };
+  const array = (of: readonly number[]): Float64Array => Float64Array.from(of);
+  if (!inverse)
+    return {
+      inputs: Array.from({ length: arity }, (_, k) => array(rows.map((r) => r.inputs[k]!))),
+      expected: array(rows.map((r) => r.value)),
+      residue: array(rows.map((r) => r.residue)),
+      condition: new Float64Array(rows.length),
+    };
+  const points = rows.filter(({ moved }) => moved !== undefined);
+  const last = arity - 1;
+  return {
+    inputs: Array.from({ length: arity }, (_, k) => array(points.map((r) => (k < last ? r.inputs[k]! : r.value)))),
+    expected: array(points.map((r) => r.inputs[last]!)),
+    // The value lies `residue` ULP beside what the argument gives.
+    residue: array(points.map((r) => -r.residue * Number(r.moved))),
+    condition: array(points.map((r) => Math.abs(Number(r.moved)))),
+  };
 }
 
 /** The spacing of doubles at a finite x. */
