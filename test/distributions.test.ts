@@ -276,6 +276,35 @@ describe("multivariate families", () => {
 });
 
 describe("wrappers", () => {
+  test("bounds that some elements of an array lack are those of each, also in a compiled function that is shared", () => {
+    const one = (wrap: typeof v.truncated, low: number, high: number, x: number): number =>
+      wrap(v.gamma(2.5, 1.5), low, high).logProb(x);
+    const INF = Number.POSITIVE_INFINITY;
+    for (const wrap of [v.truncated, v.censored])
+      for (const [low, high] of [
+        [
+          [1, -INF],
+          [3, 3],
+        ],
+        [
+          [-INF, 1],
+          [3, INF],
+        ],
+        [
+          [0.5, 0],
+          [INF, 2],
+        ],
+      ] as const) {
+        const d = wrap(v.gamma([2.5, 2.5], 1.5), low, high);
+        const x = [1.25, 1.75] as const;
+        const found = d.logProb([...x]) as Float64Array;
+        for (const i of [0, 1] as const) expect(found[i]).toBeCloseTo(one(wrap, low[i], high[i], x[i]), 13);
+        const f = d.cdf([...x]) as Float64Array;
+        for (const i of [0, 1] as const)
+          expect(f[i]).toBeCloseTo(wrap(v.gamma(2.5, 1.5), low[i], high[i]).cdf(x[i]), 13);
+      }
+  });
+
   test("a truncated distribution is the conditional one", () => {
     const d = v.gamma(2, 1.5);
     const t = v.truncated(d, 1, 3);

@@ -4,12 +4,12 @@
 
 import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
-import { commonShape, data, eventSize, type Node, sumEvent } from "../compile/node.js";
+import { commonShape, eventSize, type Node, sumEvent } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
 import { censoredMoment, tailMoment } from "./bounded-moments.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
-import { choose, log1mExp } from "./distributions/formulas.js";
+import { choose, clamp, log1mExp } from "./distributions/formulas.js";
 import { exp, log } from "./distributions/scalar.js";
 import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js";
 import { byDensity, forElements } from "./expectation.js";
@@ -82,8 +82,11 @@ abstract class Bounded extends Wrapper {
     support: Support,
     /** For either bound, whether it excludes anything of the base's support. */
     readonly sides: readonly [low: Side, high: Side],
+    /** For either bound, one that counts. */
+    readonly stands: readonly [low: number, high: number],
   ) {
-    super(name, base, own, support, `${name}:${sides}`);
+    const { low, high } = base.support;
+    super(name, base, own, support, `${name}:${sides}${sides.includes("some") ? `:${low},${high}` : ""}`);
   }
 
   /**
@@ -92,21 +95,18 @@ abstract class Bounded extends Wrapper {
    */
   protected bound(which: 0 | 1, include = 0): Bound {
     const node = this.own[which]!;
-    const { values } = node;
     const step = this.base.discrete ? include : 0;
-    if (this.sides[which] !== "some" || !values) return { at: g.sub(node, step), counts: null };
-    const limit = this.base.support[which ? "high" : "low"];
-    const present = values.map((v) => ((which ? v < limit : v > limit) ? 1 : 0));
-    const some = values[present.indexOf(1)] ?? 0; // one element of an array may be without
-    const like = (x: Float64Array): Node => data(x, node.plate, node.shape);
-    const stands = values.map((v, i) => (present[i] ? v : some));
-    return { at: g.sub(like(stands), step), counts: like(present) };
+    if (this.sides[which] !== "some") return { at: g.sub(node, step), counts: null };
+    // By arithmetic, not by the numbers: those of a compiled function change from call to call.
+    const { low, high } = this.base.support;
+    const counts = which ? g.less(node, high) : g.less(low, node);
+    return { at: g.sub(choose(counts, clamp(node, LOG_0, -LOG_0), this.stands[which]), step), counts };
   }
 }
 
 export class Truncated extends Bounded {
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
-    return new Truncated(this.name, base, own, this.support, this.sides);
+    return new Truncated(this.name, base, own, this.support, this.sides, this.stands);
   }
 
   /** log P(low < X ≤ high) of the base, as a difference in the tail that is smaller; null for all of it. */
@@ -221,6 +221,11 @@ function boundsOf(
   return [a, b];
 }
 
+/** For either bound one that excludes something, where there is one. */
+function standsOf(d: Distribution, low: Node, high: Node): [number, number] {
+  return [low.values!.find((v) => v > d.support.low) ?? 0, high.values!.find((v) => v < d.support.high) ?? 0];
+}
+
 /** For either bound, whether it excludes anything. */
 function sidesOf(d: Distribution, low: Node, high: Node): [Side, Side] {
   const side = (excludes: Float64Array | undefined): Side =>
@@ -248,8 +253,8 @@ export function truncated(distribution: Distribution, low?: Value, high?: Value)
     const [loc, scale] = distribution.parameters.map((p) => new Expression(p));
     return truncatedNormal(loc!, scale!, new Expression(a), new Expression(b));
   }
-  const sides = sidesOf(distribution, a, b);
-  return new Truncated("truncated", distribution, [a, b], within(distribution, a, b), sides);
+  const [sides, stands] = [sidesOf(distribution, a, b), standsOf(distribution, a, b)];
+  return new Truncated("truncated", distribution, [a, b], within(distribution, a, b), sides, stands);
 }
 
 export class Censored extends Bounded {
@@ -258,7 +263,7 @@ export class Censored extends Bounded {
   }
 
   protected override make(base: Distribution, own: readonly Node[]): Distribution {
-    return new Censored(this.name, base, own, this.support, this.sides);
+    return new Censored(this.name, base, own, this.support, this.sides, this.stands);
   }
 
   override termOf(x: Node): TermOf {
@@ -316,7 +321,8 @@ export function censored(distribution: Distribution, low?: Value, high?: Value):
   const [a, b] = boundsOf(label, distribution, low, high, [Math.floor, Math.ceil]);
   if (distribution.batchShape.length === 0 && a.shape.length + b.shape.length > 0)
     throw new TypeError(`${label}: expected numbers for the bounds of one distribution, got arrays`);
-  return new Censored("censored", distribution, [a, b], distribution.support, sidesOf(distribution, a, b));
+  const [sides, stands] = [sidesOf(distribution, a, b), standsOf(distribution, a, b)];
+  return new Censored("censored", distribution, [a, b], distribution.support, sides, stands);
 }
 
 class ZeroInflated extends Wrapper {
