@@ -79,7 +79,7 @@ function logRatio(a: f64, b: f64, s: f64, x: f64, xRest: f64, lambda: f64): f64 
 function fraction(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64, lambda: f64, ofA: f64, ofB: f64): void {
   const s = a + b, g = 1.0 / (a + 1.0), dLambda = ofA * y - ofB * x;
   let h = (1.0 + lambda) * g, c = h, d = 0.0, dd = 0.0, dc = (dLambda - ofA * h) * g, dh = dc / h; // dh: of log h
-  for (let n = 1.0; n < 1e5; n += 1.0) {
+  for (let n = 1.0; n < 1e4; n += 1.0) {
     const m = a + 2.0 * n - 1.0, k = a + (n - 1.0), e = s + (n - 1.0), first = n == 1.0;
     // The first term is divided by a, as all is.
     const w = (first ? 1.0 : k) / m * (e / m) * n * x * x;
@@ -93,10 +93,11 @@ function fraction(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64, lambda
     dd *= d * d;
     dc = dBeta + (dAlpha - alpha * dc / c) / c;
     c = beta + alpha / c;
-    const step = c * d, change = dc / c + dd / d;
+    const step = c * d, part = dd / d, change = dc / c + part;
     h *= step;
     dh += change;
-    if (!(Math.abs(step - 1.0) > 2.3e-16 || Math.abs(change) > 1e-16 * Math.abs(dh))) break;
+    // What is below 2e-16 of its parts is their noise.
+    if (!(Math.abs(step - 1.0) > 2.3e-16 || Math.abs(change) > 2e-16 * Math.abs(part))) break;
   }
   value = prefix / (a * h);
   ratio = 1.0 / (a * h);
