@@ -50,9 +50,9 @@ function prefixOf(a: f64, b: f64, x: f64, xRest: f64, y: f64, yRest: f64): f64 {
       return expSum();
     }
     plus(lgamma1p(a + b) - lgamma1p(a) - lgamma1p(b));
-    const factor = a * (b / (a + b));
-    logPrefix = high + low + log(factor);
-    return expSum() * factor;
+    const both = a * (b / (a + b));
+    logPrefix = high + low + log(both);
+    return expSum() * both;
   }
   plusProduct(x, b);
   plusProduct(-y, a);
@@ -168,9 +168,9 @@ function small(a: f64, b: f64, y: f64, yRest: f64): f64 {
 export function incompleteBeta(a: f64, b: f64, x: f64, ofA: f64, ofB: f64): void {
   prefix = 0.0;
   slope = 0.0;
-  tiny = 0.0;
   logPrefix = 0.0;
   fromAbove = false;
+  tiny = 0.0;
   if (!(a >= 0.0 && b >= 0.0 && x >= 0.0 && x <= 1.0) || (a == b && (a == 0.0 || a == Infinity))) {
     value = slope = ratio = NaN;
   } else if (x == 0.0 || x == 1.0) {
@@ -185,6 +185,8 @@ export function incompleteBeta(a: f64, b: f64, x: f64, ofA: f64, ofB: f64): void
     // All is at 0 or at 1.
     const s = a + b;
     value = 1.0 / (1.0 + a / b);
+    logPrefix = log(a) + log(value);
+    ratio = 1.0 / a;
     slope = ofB / b / s - ofA / a / s;
     tiny = (ofB * (a / s) - ofA * (b / s)) / s;
   } else {
@@ -211,9 +213,9 @@ export function incompleteBeta(a: f64, b: f64, x: f64, ofA: f64, ofB: f64): void
       fraction(b, a, y, rest, x, 0.0, -lambda, ofB, ofA);
       // For small b the complement may be next to 1; the fraction on this side converges too, only slower.
       if (b < 1.0 && y * s < 0.1) {
-        fromAbove = true;
         value = small(a, b, y, rest);
         slope = ofA != 0.0 && b < 0.01 ? smallSlope / prefix : -slope;
+        fromAbove = true;
         return;
       }
       if (value < 0.9 || b >= 1.0) {

@@ -4,8 +4,8 @@
 // derivative is carried along term by term, so that it is no difference of anything.
 
 import {
-  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1p, log1pMinus, low, ndtri, plus, plusLog, plusLog1pMinus,
-  quotientRest, start, stirling,
+  digamma, erfcx, exp, expm1, expSum, high, lgamma1p, log, log1p, log1pMinus, low, ndtri, plus, plusLog, plusLog1pMinus, quotientRest,
+  start, stirling,
 } from "./scalar";
 
 /** P(a, x). */

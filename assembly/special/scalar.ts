@@ -14,8 +14,8 @@ import { atanhRest } from "./parts";
 export function exp(x: f64): f64 { return lane0(exp2(splat(x))); }
 export function expm1(x: f64): f64 { return lane0(expm12(splat(x))); }
 export function sin(x: f64): f64 { return lane0(sin2(splat(x))); }
-export function log1p(x: f64): f64 { return lane0(log1p2(splat(x))); }
 export function log(x: f64): f64 { return lane0(log2(splat(x))); }
+export function log1p(x: f64): f64 { return lane0(log1p2(splat(x))); }
 export function digamma(x: f64): f64 { return lane0(digamma2(splat(x))); }
 export function lgamma1p(x: f64): f64 { return lane0(lgamma1p2(splat(x))); }
 export function erfcx(x: f64): f64 { return lane0(erfcx2(splat(x))); }

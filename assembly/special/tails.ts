@@ -4,8 +4,7 @@
 
 import { Op } from "../opcodes";
 import {
-  fromAbove as betaFromAbove, incompleteBeta, logPrefix as betaLogPrefix, prefix as betaPrefix, ratio as betaRatio, slope as betaSlope,
-  tiny, value,
+  fromAbove as betaFromAbove, incompleteBeta, logPrefix as betaLogPrefix, prefix as betaPrefix, ratio as betaRatio, slope as betaSlope, value,
 } from "./incomplete-beta";
 import { fromAbove, incompleteGamma, logPrefix, lower, prefix, ratio, slope, upper } from "./incomplete-gamma";
 import { exp, log, log1p } from "./scalar";
@@ -41,12 +40,11 @@ function gammaTail(above: bool, x: f64, a: f64): void {
 function betaTail(above: bool, x: f64, a: f64, b: f64, ofA: f64, ofB: f64): void {
   incompleteBeta(a, b, x, ofA, ofB);
   const complement = betaFromAbove ? betaPrefix * betaRatio : 1.0 - value;
-  if (above) logarithm(complement, value, betaPrefix, betaLogPrefix, betaFromAbove && tiny == 0.0, betaRatio);
-  else logarithm(value, complement, betaPrefix, betaLogPrefix, !betaFromAbove && tiny == 0.0, betaRatio);
+  if (above) logarithm(complement, value, betaPrefix, betaLogPrefix, betaFromAbove, betaRatio);
+  else logarithm(value, complement, betaPrefix, betaLogPrefix, !betaFromAbove, betaRatio);
   if (above) factor = -factor;
   dValue = factor == 0.0 ? 0.0 : factor / x / (1.0 - x);
-  // Shapes next to 0 have no density between the ends.
-  dShape = tiny == 0.0 ? factor * betaSlope : above ? -tiny / (1.0 - value) : tiny / value;
+  dShape = factor == 0.0 ? 0.0 : factor * betaSlope; // shapes of 0 have no slope
 }
 
 /** log P(T <= t): beyond |t|, half of I at ν/(ν + t²) of (ν/2, 1/2), or of 1 - I at t²/(ν + t²) of (1/2, ν/2), whichever is below 1/2. */
@@ -90,7 +88,7 @@ export function runTails(op: i32, n: i32, a: usize): void {
     give(o, 2, i, dShape);
     if (beta && load<u32>(o + 12)) {
       incompleteBeta(y, at(a, 2, i), x, 0.0, 1.0);
-      give(o, 3, i, factor * betaSlope);
+      give(o, 3, i, factor == 0.0 ? 0.0 : factor * betaSlope);
     }
   }
 }
