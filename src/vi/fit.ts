@@ -303,8 +303,14 @@ export class Fit extends Posterior implements Resumable {
     const { check } = this.result;
     if (!this.#ready || !check) return;
     const some = Math.min(check.draws, 32);
-    const began = performance.now();
-    logRatios(this.target, this.result, check.points.subarray(0, some * this.target.dimension));
+    const few = check.points.subarray(0, some * this.target.dimension);
+    // The first time may encode the model for many draws.
+    let began = performance.now();
+    logRatios(this.target, this.result, few);
+    if (performance.now() - began < atOnce) {
+      began = performance.now();
+      logRatios(this.target, this.result, few);
+    }
     if (((performance.now() - began) * this.size) / some < atOnce) return;
     const points = this.kept();
     const ratios = yield* logRatiosRun(this.target, this.result, points);
