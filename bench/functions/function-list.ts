@@ -111,6 +111,10 @@ const quantileRanges = [
   [0.5, 30],
   [0.01, 0.99],
 ] as const;
+const vonMisesRanges: readonly Range[] = [
+  [-3.1, 3.1],
+  [0.1, 100],
+];
 const betaRanges = [
   [0.5, 10],
   [0.5, 10],
@@ -179,6 +183,8 @@ export const functions: readonly Entry[] = [
   entry("beta ∂I/∂b", Op.BetaIncDerivativeB, betaRanges, []),
   entry("beta ∂x/∂a", Op.BetaSampleDerivative, betaRanges, []),
   entry("log I0", Op.LogBesselI0, [[0, 30]], [bessel("Math.log(f(x, 0))")], { floor: 1 }),
+  entry("von Mises F(x, κ)", Op.VonMisesCdf, vonMisesRanges, []),
+  entry("von Mises ∂F/∂κ", Op.VonMisesCdfDerivative, vonMisesRanges, []),
   entry("I1/I0", Op.BesselRatio, [[0.1, 30]], [bessel("f(x, 1) / f(x, 0)")]),
   entry(
     "Owen's T(h, a)",
