@@ -6,6 +6,7 @@ import { type Comparison, type Side, warmUp } from "./comparison.js";
 import type { Workload } from "./data.js";
 import { EngineFit, normalsOf } from "./engine.js";
 import { kernelSizes, kernels } from "./kernels.js";
+import { largestDifference } from "./peers/score.js";
 
 /** What a process or page reports: the comparisons, or why there are none. */
 export interface Report {
@@ -28,17 +29,6 @@ export type Compare = (plain: Side, engine: Side, quick: boolean) => Comparison;
 
 const CHECKED_STEPS = 50;
 const TOLERANCE = 1e-9;
-
-/** Largest difference relative to max(1, |expected|); NaN counts as infinite. */
-function largestDifference(got: Float64Array, want: Float64Array): number {
-  if (got.length !== want.length) return Infinity;
-  let largest = 0;
-  for (let i = 0; i < want.length; i++) {
-    const d = Math.abs(got[i]! - want[i]!) / Math.max(1, Math.abs(want[i]!));
-    if (!(d <= largest)) largest = Number.isNaN(d) ? Infinity : d;
-  }
-  return largest;
-}
 
 export function measureWorkload(workload: Workload, build: string, quick: boolean, compare: Compare): Row {
   const checked = new EngineFit(workload);

@@ -1,6 +1,13 @@
 // The few vector operations that inner loops need, on plain Float64Arrays. Sums run left to right in four partial sums
 // folded as (0 + 2) + (1 + 3), the order of the core's reductions, so that results do not depend on the engine.
 
+/** The transpose of a matrix [n][n]. */
+export function transposed(matrix: Float64Array, n: number): Float64Array {
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) out[j * n + i] = matrix[i * n + j]!;
+  return out;
+}
+
 /** Dot product of a[ao..ao+n) and b[bo..bo+n). */
 export function dotAt(n: number, a: Float64Array, ao: number, b: Float64Array, bo: number): number {
   let s0 = 0;

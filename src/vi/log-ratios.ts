@@ -1,7 +1,7 @@
 // The density of what a fit answers with, at any points, and importance ratios of the target to it: what corrects its draws.
 
 import { logMeanExp } from "../linalg/elementary.js";
-import type { Run } from "../optim/run.js";
+import { finish, type Run } from "../optim/run.js";
 import type { Target } from "../target.js";
 import { Evaluator } from "./evaluate.js";
 import { type Gaussian, gaussianLogDensity } from "./gaussian.js";
@@ -40,10 +40,7 @@ export function logApproximation(
 
 /** Log density of the target minus that of the approximation at points [draw × dimension]. */
 export function logRatios(target: Target, answer: Approximation, points: Float64Array): Float64Array {
-  const run = logRatiosRun(target, answer, points);
-  let next = run.next();
-  while (!next.done) next = run.next(false);
-  return next.value!;
+  return finish(logRatiosRun(target, answer, points))!;
 }
 
 /** Draws between two turns. */

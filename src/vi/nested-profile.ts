@@ -6,7 +6,7 @@
 import { core } from "../core/load.js";
 import { f64, Scope } from "../core/memory.js";
 import { exp, log, logTwoPi, normalQuantile } from "../linalg/elementary.js";
-import { dotAt } from "../linalg/vector.js";
+import { dotAt, transposed } from "../linalg/vector.js";
 import type { Run } from "../optim/run.js";
 import { lanes } from "./moments.js";
 import type { Axis } from "./nested-axis.js";
@@ -77,11 +77,9 @@ class Slice {
     const n = session.dimension;
     const draws = normals.length / n;
     const scope = this.#scope;
-    const transposed = new Float64Array(n * n);
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) transposed[j * n + i] = root[i * n + j]!;
     this.#mean = scope.copy(mean);
     this.#root = scope.copy(root);
-    this.#transposed = scope.copy(transposed);
+    this.#transposed = scope.copy(transposed(root, n));
     this.#points = scope.doubles(n * lanes);
     this.#gradients = scope.doubles(n * lanes);
     this.#draws = draws;

@@ -5,6 +5,7 @@ import { NestedState } from "../../assembly/nested-state.js";
 import { core } from "../core/load.js";
 import { f64, i32 } from "../core/memory.js";
 import { Program } from "../core/program.js";
+import { transposed } from "../linalg/vector.js";
 import { lanes } from "./moments.js";
 import type { NestedMap } from "./nested-map.js";
 
@@ -35,8 +36,6 @@ export function nestedProgram(map: NestedMap, inner: Program): Program {
   program.inner = inner;
   const { scope } = program;
   const state = scope.bytes(NestedState.bytes);
-  const transposed = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) transposed[j * n + i] = root[i * n + j]!;
   const work = (): number => scope.doubles(n * draws);
   const words: [number, number][] = [
     [NestedState.dimension, n],
@@ -44,7 +43,7 @@ export function nestedProgram(map: NestedMap, inner: Program): Program {
     [NestedState.inner, inner.pointer],
     [NestedState.mean, scope.copy(map.mean)],
     [NestedState.root, scope.copy(root)],
-    [NestedState.transposed, scope.copy(transposed)],
+    [NestedState.transposed, scope.copy(transposed(root, n))],
     [NestedState.shift, scope.copy(padded(map.shift, n))],
     [NestedState.logScale, scope.copy(padded(map.logScale, n))],
     [NestedState.knots, knots],
