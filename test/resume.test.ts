@@ -7,7 +7,7 @@ import type { Target } from "../src/target.js";
 import { algorithms } from "../src/vi/algorithms.js";
 import { type Fit, type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
 import { abortedAt, abortedWhen, counting } from "./support/signals.js";
-import { eightSchools, funnel, randomGaussian } from "./support/targets.js";
+import { eightSchools, funnel, randomGaussian, turning } from "./support/targets.js";
 
 /** Everything a fit says but for its progress. */
 function words(fit: Fit) {
@@ -48,6 +48,7 @@ const batched = model(({ sample, observe, plate }) => {
 const cases: readonly (readonly [string, Target, FitOptions])[] = [
   ...algorithms.map((algorithm) => [algorithm, eightSchools, { algorithm, seed: 5 }] as const),
   ["a funnel", funnel, { seed: 1 }],
+  ["annealing", turning, { seed: 5 }],
   ["Adam", eightSchools, { warmUp: false, family: "fullRank", draws: 4, seed: 3 }],
   ["Adam from a start", eightSchools, { algorithm: "advi", family: "meanField", init: new Float64Array(10).fill(-0) }],
   ["low rank", eightSchools, { algorithm: "advi", family: "lowRank", rank: 3, seed: 2, maxSteps: 700 }],

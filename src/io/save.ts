@@ -60,7 +60,9 @@ export class SavedPosterior extends Posterior implements Resumable {
         ? (count, seed) => {
             if (count === draws && seed === undefined) return unconstrained;
             if (!record?.components.length)
-              throw new Error("the file holds draws, but not the approximation that they are draws of");
+              throw new Error(
+                "the file holds draws, but not the approximation that they are draws of (new draws of an annealed fit take its model)",
+              );
             return drawsOf(record, count, seed ?? record.seed);
           }
         : undefined,

@@ -22,6 +22,8 @@ export interface FittedDraws {
   correctedDraws?(): Float64Array;
   /** For each draw the log joint density minus the log density it was drawn from. Absent where the draws are the posterior's own. */
   logRatios?(): Float64Array;
+  /** Whether `logApproximation` is not to be asked: the draws are the posterior's own, by annealing. */
+  readonly annealed?: boolean;
   /** Log density of the approximation at any points [draw × dimension]. */
   logApproximation?(points: Float64Array): Float64Array;
 }

@@ -97,7 +97,7 @@ function prepare(what: string, label: string, fit: FittedDraws, options: LogLike
   const program = new LogLikelihoodProgram(what, label, fit, options);
   try {
     const drawn = fit.unconstrainedDraws().subarray(0, program.draws * program.dimension);
-    if (!fit.logApproximation)
+    if (!fit.logApproximation || fit.annealed)
       return {
         program,
         points: drawn,

@@ -8,9 +8,10 @@ import type { Target } from "../target.js";
 import type { AdamCheckpoint } from "./adam-checkpoint.js";
 import { adamStages, type StageEnd } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
+import { type Annealed, type Annealing, anneal } from "./annealing.js";
 import { checkFit, type FinalCheck } from "./check.js";
 import type { FamilyName, FitFamily } from "./families.js";
-import type { Gaussian } from "./gaussian.js";
+import { type Gaussian, gaussianOf } from "./gaussian.js";
 import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./initial.js";
 import { Judge } from "./judge.js";
 import type { Full } from "./moments.js";
@@ -50,6 +51,8 @@ export interface AdviResult extends Outcome<Gaussian> {
   readonly family: FitFamily;
   /** Maps that `approximation` is seen through, the last to be applied first; mostly none. */
   readonly maps: readonly NestedMap[];
+  /** How draws of `approximation` were annealed to the posterior, where it was not right itself. */
+  readonly annealing?: Annealing | undefined;
   /** ELBO of every step. */
   readonly trace: Float64Array;
   readonly steps: number;
@@ -94,17 +97,23 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
     }
     for (let attempt = 1; ; attempt++) {
       const { judge, end, rate } = yield* climb(session, options, start);
-      const answer: Nested = yield* richer(session, options, judge.q, end, start);
-      const { maps, axes } = answer;
+      let answer: Nested = yield* richer(session, options, judge.q, end, start);
+      if (options.nest) answer = yield* resort(target, answer);
+      const { maps, axes, annealed } = answer;
       // A plain answer stays as it was found, mean-field or not.
       const approximation: Full = maps.length > 0 ? answer.q : judge.q;
       let { final } = answer;
       try {
         // Look for other modes only where nothing else speaks against the answer.
         let rival: Rival | undefined;
-        const convincing = doubtless(final) && (end === "judged" || maps.length > 0);
+        const convincing = annealed
+          ? !annealed.verdict.against && annealed.final.bad === 0
+          : doubtless(final) && (end === "judged" || maps.length > 0);
         if (final && convincing && options.warmUp && target.dimension <= regressionLimit) {
-          const found = yield* rivalOf(answer.session, approximation);
+          const found = yield* rivalOf(
+            answer.session,
+            annealed ? gaussianOf(annealed.final.check.points, target.dimension) : approximation,
+          );
           if (found && found.elbo > final.check.elbo.value + negligible) rival = found;
           if (rival && rival.elbo > final.check.elbo.value + dominant && attempt < attempts && !session.cancelled) {
             start = throughMaps(maps, 1, rival.mean);
@@ -113,8 +122,14 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
         }
         const { cancelled } = session;
         final ??= yield* checkFit(answer.session, approximation, roughDraws, true);
-        const how: End = cancelled ? "cancelled" : session.cut ? "maxSteps" : maps.length > 0 ? "judged" : end;
-        const facts = { assessment: judge.last, final, stepSize: rate, rival: rival?.elbo, maps, axes };
+        const how: End = cancelled
+          ? "cancelled"
+          : session.cut
+            ? "maxSteps"
+            : maps.length > 0 || annealed
+              ? "judged"
+              : end;
+        const facts = { assessment: judge.last, final, stepSize: rate, rival: rival?.elbo, maps, axes, annealed };
         return finished(answer.session, options, approximation, how, facts);
       } finally {
         if (answer.session !== session) answer.session.dispose();
@@ -134,6 +149,14 @@ const improvable = 0.1;
 /** Whether a check has nothing to say against an answer. */
 function doubtless(f: FinalCheck | undefined): boolean {
   return f !== undefined && f.bad === 0 && !objection(f.check, f.shift);
+}
+
+/** An answer that is objected to, with its draws annealed where that is possible. */
+function* resort(target: Target, answer: Nested): Run<Nested> {
+  const { session, q, maps, final } = answer;
+  if (!final || final.bad > 0 || doubtless(final) || session.cancelled || session.cut) return answer;
+  const annealed = yield* anneal(session, q, target, maps);
+  return annealed ? { ...answer, final: annealed.final, annealed } : answer;
 }
 
 /** The checked answer q, or, where it is not right and a richer family is allowed, what that makes of it. */
@@ -232,6 +255,7 @@ interface Findings {
   readonly rival?: number | undefined;
   readonly maps?: readonly NestedMap[];
   readonly axes?: readonly string[];
+  readonly annealed?: Annealed | undefined;
 }
 
 function finished(
@@ -239,10 +263,11 @@ function finished(
   options: AdviOptions,
   approximation: Gaussian | undefined,
   end: End,
-  { assessment, final, stepSize, rival, maps = [], axes = [] }: Findings = {},
+  { assessment, final, stepSize, rival, maps = [], axes = [], annealed }: Findings = {},
 ): AdviResult {
   const { check, shift, bad = 0 } = final ?? {};
-  const { status, message } = sentence({ end, check, shift, assessment, bad, rival, axes, session, options });
+  const { verdict } = annealed ?? {};
+  const { status, message } = sentence({ end, check, shift, assessment, bad, rival, axes, verdict, session, options });
   return {
     status,
     message,
@@ -253,6 +278,7 @@ function finished(
     check,
     family: options.family,
     maps,
+    annealing: annealed?.annealing,
     trace: session.trace,
     steps: session.steps,
     stepSize,

@@ -22,6 +22,7 @@ import {
   pathsRun,
   understood,
 } from "./algorithms.js";
+import { type Annealing, annealedDraws } from "./annealing.js";
 import { type FitFamily, fitFamilies } from "./families.js";
 import { logApproximation, logRatios, logRatiosRun } from "./log-ratios.js";
 import type { Path } from "./pathfinder.js";
@@ -258,6 +259,14 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
   };
 }
 
+/** Annealed draws; those of the fit's own seed are at hand. */
+function annealedBy(target: Target, annealing: Annealing, count: number, seed: number, own: number): Float64Array {
+  const size = count * target.dimension;
+  return seed === own && size <= annealing.points.length
+    ? annealing.points.slice(0, size)
+    : annealedDraws(target, annealing, count, seed);
+}
+
 /** A fitted approximation: a posterior with what the fit has to say about itself. */
 export class Fit extends Posterior implements Resumable {
   readonly #made: Pick<FitRecord, "seed" | "options" | "ended">;
@@ -274,10 +283,10 @@ export class Fit extends Posterior implements Resumable {
     { draws, correct }: Kept,
   ) {
     const components = componentsOf(result);
-    const { maps } = result;
+    const { maps, annealing } = result;
     const point = result.algorithm === "map";
     const has = components.length > 0;
-    const corrects = has && correct && !point;
+    const corrects = has && correct && !point && !annealing;
     const ready = new WeakMap<Float64Array, Float64Array>();
     super(target, {
       status: result.status,
@@ -289,7 +298,11 @@ export class Fit extends Posterior implements Resumable {
       gradients: result.gradients,
       draws: draws ?? (point ? 1 : undefined),
       logRatios: corrects ? (points) => ready.get(points) ?? logRatios(target, result, points) : undefined,
-      sample: has ? (count, seed = made.seed) => drawsOf({ components, maps }, count, seed) : undefined,
+      sample: annealing
+        ? (count, seed = made.seed) => annealedBy(target, annealing, count, seed, made.seed)
+        : has
+          ? (count, seed = made.seed) => drawsOf({ components, maps }, count, seed)
+          : undefined,
     });
     this.#made = made;
     this.#ready = corrects ? ready : undefined;
@@ -333,14 +346,24 @@ export class Fit extends Posterior implements Resumable {
     return this.#record;
   }
 
-  /** For each of the kept draws the log density of the target minus that of the approximation: what importance weighting corrects by. */
+  /** Whether the draws were annealed to the posterior: they then have no density, and there is nothing to correct them by. */
+  get annealed(): boolean {
+    return this.result.annealing !== undefined;
+  }
+
+  /**
+   * For each of the kept draws the log density of the target minus that of the approximation: what importance weighting corrects by; zeros
+   * where draws were annealed.
+   */
   logRatios(): Float64Array {
+    if (this.annealed) return new Float64Array(this.size);
     const points = this.kept();
     return this.#ready?.get(points)?.slice() ?? logRatios(this.target, this.result, points);
   }
 
-  /** Log density of the approximation at points of the unconstrained scale, [draw × dimension]. */
+  /** Log density of the approximation at points of the unconstrained scale, [draw × dimension]. An error where draws were annealed. */
   logApproximation(points: Float64Array): Float64Array {
+    if (this.annealed) throw new Error("fit.logApproximation(points): annealed draws have no density that is known");
     return logApproximation(this.result, points);
   }
 

@@ -2,7 +2,14 @@
 // covariance is A A^T with a square root A that is cheap to apply and to invert: draws are mean + A z, and every density,
 // however the point was drawn, goes through z = A^-1 (x - mean). Batches are [draw][dimension]; nothing here allocates per draw.
 
-import { invertLower, logDiagonal, lowerTimesTransposed, multiplyLower, solveLower } from "../linalg/cholesky.js";
+import {
+  cholesky,
+  invertLower,
+  logDiagonal,
+  lowerTimesTransposed,
+  multiplyLower,
+  solveLower,
+} from "../linalg/cholesky.js";
 import { log, logTwoPi } from "../linalg/elementary.js";
 import { addScaledAt, dotAt } from "../linalg/vector.js";
 
@@ -191,4 +198,19 @@ export function densePrecision(g: DenseGaussian): Float64Array {
   for (let k = 0; k < n; k++)
     for (let i = 0; i <= k; i++) addScaledAt(n, inverse[k * n + i]!, inverse, k * n, out, i * n);
   return out;
+}
+
+/** The Gaussian with the mean and covariance of points [point × n]. */
+export function gaussianOf(points: Float64Array, n: number): DenseGaussian {
+  const count = points.length / n;
+  const mean = new Float64Array(n);
+  for (let d = 0; d < count; d++) addScaledAt(n, 1 / count, points, d * n, mean, 0);
+  const covariance = new Float64Array(n * n);
+  const z = new Float64Array(n);
+  for (let d = 0; d < count; d++) {
+    for (let i = 0; i < n; i++) z[i] = points[d * n + i]! - mean[i]!;
+    for (let i = 0; i < n; i++) addScaledAt(i + 1, z[i]! / (count - 1), z, 0, covariance, i * n);
+  }
+  if (!cholesky(covariance, n)) throw new Error("the covariance of the points is not positive definite");
+  return { kind: "dense", mean, cholesky: covariance };
 }

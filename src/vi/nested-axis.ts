@@ -146,6 +146,8 @@ export function* axisOf(session: Session, q: DenseGaussian, round: number): Run<
     yield* session.turn("nest");
     if (session.cancelled) return undefined;
   }
+  // In one dimension there is no rest: the map is the quantile function, exact for any posterior.
+  if (!best && n === 1) best = { strength: 0, coordinate: 0, e: Float64Array.of(1) };
   if (!best) return undefined;
   const mixed = changes.length === n && n > 1 ? mixture(directions, changes, n) : undefined;
   if (mixed) {

@@ -4,6 +4,7 @@
 
 import { logDiagonal } from "../linalg/cholesky.js";
 import type { Run } from "../optim/run.js";
+import type { Annealed } from "./annealing.js";
 import { checkFit, type FinalCheck } from "./check.js";
 import type { DenseGaussian } from "./gaussian.js";
 import { fromPath, fromPoint, pathOf } from "./initial.js";
@@ -35,6 +36,8 @@ export interface Nested {
   readonly maps: readonly NestedMap[];
   readonly axes: readonly string[];
   readonly final: FinalCheck | undefined;
+  /** Where no q was right, and its draws were annealed: `final` is then about them. */
+  readonly annealed?: Annealed | undefined;
 }
 
 /** Log evidence minus ELBO where it can be believed, infinite where it cannot. */

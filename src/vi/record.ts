@@ -66,9 +66,9 @@ export function drawsOf(
   return throughMaps(maps, count, points);
 }
 
-/** The Gaussians of a result that draws come from. */
-export const componentsOf = ({ components, approximation }: FitResult): readonly Gaussian[] =>
-  components ?? (approximation ? [approximation] : []);
+/** The Gaussians of a result that draws come from: none where they were annealed, which takes the model. */
+export const componentsOf = ({ components, approximation, annealing }: FitResult): readonly Gaussian[] =>
+  annealing || !approximation ? [] : (components ?? [approximation]);
 
 /** How a target's values follow from coordinates, where that is plain data. */
 export function valuesOf(target: Target): PlainGraph | "identity" | undefined {

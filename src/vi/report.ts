@@ -2,6 +2,7 @@
 
 import type { Status } from "../optim/run.js";
 import type { AdviOptions, End } from "./advi.js";
+import { type AnnealedVerdict, chains } from "./annealing.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import type { Session } from "./session.js";
@@ -18,6 +19,8 @@ export interface Facts {
   readonly rival: number | undefined;
   /** Axes along which Gaussians were nested. */
   readonly axes: readonly string[];
+  /** Of annealed draws, which the rest is then about. */
+  readonly verdict: AnnealedVerdict | undefined;
   readonly session: Session;
   readonly options: AdviOptions;
 }
@@ -32,6 +35,46 @@ function places(blamed: ReadonlyMap<string, number>): string {
   const shown = names.slice(0, 3);
   const list = shown.length === 1 ? shown[0] : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
   return ` at ${list}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
+}
+
+/** The same for annealed draws. */
+function annealedSentence(
+  { against, shift, correlation, slowest, temperatures, moves }: AnnealedVerdict,
+  { axes }: Pick<Facts, "axes">,
+  khat: string,
+  skipped: string,
+): { status: Status; message: string } {
+  const start = axes.length > 0 ? `a Gaussian nested along ${[...new Set(axes)].join(", ")}` : "the best one";
+  const done = `No Gaussian is right: ${chains} draws of ${start} were annealed to the posterior over ${temperatures} temperatures and moved on ${moves} times by Hamiltonian Monte Carlo`;
+  const advice = "Reparametrise the model: non-centred or centred effects, other scales, tighter priors.";
+  const memory = `correlation ${correlation.toFixed(2)} over the last of these`;
+  switch (against) {
+    case "tail":
+      return { status: "rejected", message: `${done}, but a few of them carry all the weight (${khat}). ${advice}` };
+    case "curvature":
+      return {
+        status: "rejected",
+        message: `${done}, but in places it is curved too sharply for their steps: some never get there. ${advice}`,
+      };
+    case "memory":
+      return {
+        status: "rejected",
+        message: `${done}, but they move too slowly along ${slowest} to have forgotten where they came from (${memory}). ${advice}`,
+      };
+    case "location":
+    case "scale": {
+      const what =
+        against === "location"
+          ? `mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
+          : `standard deviation of ${shift.scaleName} by a factor ${Math.max(shift.scaleRatio, 1 / shift.scaleRatio).toFixed(2)}`;
+      return { status: "rejected", message: `${done}, but the last of these still changed the ${what}. ${advice}` };
+    }
+    default:
+      return {
+        status: "converged",
+        message: `${done}, until they had forgotten where they came from (${memory}) and no mean or standard deviation changed any more.${skipped}`,
+      };
+  }
 }
 
 /** Status and sentences for the facts of a fit. */
@@ -72,6 +115,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     session.refused > 0
       ? ` ${session.refused} evaluation${session.refused === 1 ? " was" : "s were"} not finite${where} and left out.`
       : "";
+  if (facts.verdict) return annealedSentence(facts.verdict, facts, khat, skipped);
   if (end !== "judged") {
     const off =
       assessment && Number.isFinite(assessment.location)

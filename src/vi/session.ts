@@ -25,6 +25,8 @@ export const adviStreams = {
   profile: 25,
   start: 26,
   nest: 27,
+  pilot: 28,
+  anneal: 29,
 } as const;
 
 /** Up to this dimension gradients are regressed on draws. */

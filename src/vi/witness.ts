@@ -5,6 +5,9 @@
 import { constrained, type Site, type Target } from "../target.js";
 import type { Check } from "./outcome.js";
 
+/** Correlation between where chains are and where they were a phase ago, below which that is forgotten. */
+export const forgotten = 0.25;
+
 export interface Shift {
   /** Largest change of a mean, in weighted standard deviations, and whose it is. */
   readonly location: number;
@@ -22,59 +25,108 @@ const isLatent = (sites: readonly Site[], at: number): boolean => {
   return true;
 };
 
-/** Undefined when the weights say nothing (no effective draws). */
-export function shiftByWeights(target: Target, check: Check): Shift | undefined {
-  const { draws, points } = check;
-  const { weights, effectiveDraws } = check.psis;
-  if (!(effectiveDraws > 1)) return undefined;
-  let total = 0;
-  const values = constrained(target, points, draws);
+interface Moments {
+  readonly mean: Float64Array;
+  readonly sd: Float64Array;
+}
+
+/** Means and standard deviations of values [draw × width], all draws counting the same or by weights of so many effective draws. */
+function momentsOf(values: Float64Array, draws: number, weights?: Float64Array, effective = draws): Moments {
   const width = values.length / draws;
   const mean = new Float64Array(width);
   const square = new Float64Array(width);
-  const weighted = new Float64Array(width);
-  const weightedSquare = new Float64Array(width);
-  // Running means and sums of squares, plain and weighted (West 1979).
+  let total = 0;
+  // Running means and sums of squares (West 1979).
   for (let d = 0; d < draws; d++) {
-    const w = weights[d]!;
+    const w = weights ? weights[d]! : 1;
     total += w;
     const share = w > 0 ? w / total : 0;
     for (let i = 0; i < width; i++) {
       const v = values[d * width + i]!;
       const a = v - mean[i]!;
-      mean[i] = mean[i]! + a / (d + 1);
-      square[i] = square[i]! + a * (v - mean[i]!);
-      const b = v - weighted[i]!;
-      weighted[i] = weighted[i]! + b * share;
-      weightedSquare[i] = weightedSquare[i]! + w * b * (v - weighted[i]!);
+      mean[i] = mean[i]! + a * share;
+      square[i] = square[i]! + w * a * (v - mean[i]!);
     }
   }
-  const names = target.names ?? target.unconstrainedNames;
-  const sites = target.sites ?? [];
+  // Weights of few effective draws show too small a spread; the usual correction.
+  const correction = effective / (effective - 1);
+  return { mean, sd: square.map((s) => Math.sqrt((s / total) * correction)) };
+}
+
+/** What goes from one set of moments to another, in units of the latter, over latents. */
+function shiftOf(
+  names: readonly string[] | undefined,
+  sites: readonly Site[],
+  from: Moments,
+  to: Moments,
+  error: number,
+): Shift {
   const name = (i: number): string => names?.[i] ?? `theta[${i}]`;
   let location = 0;
   let locationName = "";
   let scaleRatio = 1;
   let scaleName = "";
-  // Weights of few effective draws show too small a spread; the usual correction.
-  const correction = effectiveDraws / (effectiveDraws - 1);
-  for (let i = 0; i < mean.length; i++) {
+  for (let i = 0; i < from.mean.length; i++) {
     if (!isLatent(sites, i)) continue;
-    const sd = Math.sqrt(square[i]! / (draws - 1));
-    const weightedSd = Math.sqrt((weightedSquare[i]! / total) * correction);
-    if (!(sd > 0 && weightedSd > 0)) continue;
-    const shift = Math.abs(mean[i]! - weighted[i]!) / weightedSd;
+    const sd = from.sd[i]!;
+    const other = to.sd[i]!;
+    if (!(sd > 0 && other > 0)) continue;
+    const shift = Math.abs(from.mean[i]! - to.mean[i]!) / other;
     if (shift > location) {
       location = shift;
       locationName = name(i);
     }
-    const ratio = sd / weightedSd;
+    const ratio = sd / other;
     if (Math.max(ratio, 1 / ratio) > Math.max(scaleRatio, 1 / scaleRatio)) {
       scaleRatio = ratio;
       scaleName = name(i);
     }
   }
-  return { location, locationName, scaleRatio, scaleName, error: 1 / Math.sqrt(effectiveDraws) };
+  return { location, locationName, scaleRatio, scaleName, error };
+}
+
+/** What weighting does to the draws of a check. Undefined when the weights say nothing (no effective draws). */
+export function shiftByWeights(target: Target, check: Check): Shift | undefined {
+  const { draws, points } = check;
+  const { weights, effectiveDraws } = check.psis;
+  if (!(effectiveDraws > 1)) return undefined;
+  const values = constrained(target, points, draws);
+  const weighted = momentsOf(values, draws, weights, effectiveDraws);
+  const names = target.names ?? target.unconstrainedNames;
+  return shiftOf(names, target.sites ?? [], momentsOf(values, draws), weighted, 1 / Math.sqrt(effectiveDraws));
+}
+
+/** What happens between two sets of as many independent draws [draw × dimension], on the unconstrained scale: its tails are light. */
+export function shiftBetween(target: Target, before: Float64Array, after: Float64Array): Shift {
+  const draws = before.length / target.dimension;
+  const names = target.unconstrainedNames;
+  return shiftOf(names, [], momentsOf(before, draws), momentsOf(after, draws), Math.sqrt(2 / draws));
+}
+
+/** The coordinate whose values now have the largest correlation with those before, over chains: points [chain × dimension]. */
+export function largestCorrelation(
+  target: Target,
+  before: Float64Array,
+  now: Float64Array,
+): { readonly correlation: number; readonly name: string } {
+  const n = target.dimension;
+  const chains = before.length / n;
+  const a = momentsOf(before, chains);
+  const b = momentsOf(now, chains);
+  let correlation = 0;
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    let sum = 0;
+    for (let c = i; c < before.length; c += n) sum += (before[c]! - a.mean[i]!) * (now[c]! - b.mean[i]!);
+    const r = sum / ((chains - 1) * a.sd[i]! * b.sd[i]!);
+    // Chains that have not moved at all are as good as their own memory.
+    const size = Number.isNaN(r) ? 1 : Math.abs(r);
+    if (size > correlation) {
+      correlation = size;
+      at = i;
+    }
+  }
+  return { correlation, name: target.unconstrainedNames?.[at] ?? `theta[${at}]` };
 }
 
 /** What the draws of the final check say against calling an answer right. */
@@ -104,6 +156,17 @@ export function objection(check: Check, shift: Shift | undefined): Objection | u
   const ratio = Math.max(shift.scaleRatio, 1 / shift.scaleRatio);
   if (ratio > (divergence > 0.3 ? 1.1 : 1.2) + shift.error) return "scale";
   return undefined;
+}
+
+/**
+ * What annealed draws say against themselves. The weights on arrival need a mean, unless few draws differ at all; what is left of the errors that weights of few effective draws
+ * bring is forgotten by the moves that follow, if chains forget where they were, and nothing goes on drifting.
+ */
+export function annealedObjection(check: Check, shift: Shift, correlation: number): Objection | "memory" | undefined {
+  if (!(check.psis.khat < 1 || check.psis.effectiveDraws >= 0.5 * check.draws)) return "tail";
+  if (!(correlation <= forgotten)) return "memory";
+  if (shift.location > 0.1 + 2 * shift.error) return "location";
+  return Math.max(shift.scaleRatio, 1 / shift.scaleRatio) > 1.1 + 3 * shift.error ? "scale" : undefined;
 }
 
 /** What importance weighting does to an answer that is objected to: the rest of a sentence that begins with it. */

@@ -244,3 +244,19 @@ export const funnel: Target = {
     return value;
   },
 };
+
+/** A normal of width 1 by 0.3 for (y, z), turned by an angle x that is another normal: no scale or shift makes a Gaussian of it. */
+export const turning: Target = {
+  dimension: 3,
+  logDensityGradient(theta, gradient) {
+    const [x, y, z] = theta as unknown as [number, number, number];
+    const [c, s] = [Math.cos(x), Math.sin(x)];
+    const along = y * c + z * s;
+    const across = z * c - y * s;
+    const force = across / 0.09;
+    gradient[0] = -x - along * across + force * along;
+    gradient[1] = -along * c + force * s;
+    gradient[2] = -along * s - force * c;
+    return -1.5 * logTwoPi - Math.log(0.3) - 0.5 * (x * x + along * along + force * across);
+  },
+};
