@@ -11,7 +11,7 @@ export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } f
 // Saving
 export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
 export { constrain, type LatentValues, logJacobian, unconstrain } from "./model/constrain.js";
-export type { DataLike } from "./model/data.js";
+export type { DataLike, PartialData, PartialDataLike } from "./model/data.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
@@ -57,14 +57,14 @@ export {
 } from "./model/expression.js";
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
 export { klExpression } from "./model/kl-expression.js";
+export type { Mask } from "./model/missing.js";
 export { mixture } from "./model/mixture.js";
 export type {
   Definition,
   DrawnSite,
+  MaskOptions,
   Model,
   ModelContext,
-  PlateHandle,
-  PlateOptions,
   SampleOptions,
   Traced,
   TracedModel,
@@ -72,6 +72,8 @@ export type {
 } from "./model/model.js";
 // Writing a model
 export { model } from "./model/model.js";
+export type { ObservedPart } from "./model/observation.js";
+export type { DataOptions, PartialDataOptions, PlateHandle, PlateOptions } from "./model/plate.js";
 export { type SampleGradient, sampleWithGradient } from "./model/sample-gradient.js";
 export type { SampleOptions as SamplerOptions } from "./model/sampler.js";
 export type { Support } from "./model/support.js";

@@ -1,6 +1,7 @@
 // Data at the boundary: numbers, arrays, nested arrays, typed arrays or anything with toArray() become one Float64Array and a
 // shape, checked once. A Float64Array is used as it is; its only copy is the one into core memory.
 
+import type { Plate } from "../compile/node.js";
 import { rangeError, show, typeError } from "../errors.js";
 
 /** What data may come as. */
@@ -16,9 +17,43 @@ export type DataLike =
       toArray(): unknown;
     };
 
+/** Data some entries, or rows, of which may be null or undefined. */
+export type PartialDataLike =
+  | DataLike
+  | ArrayLike<number | boolean | null | undefined>
+  | readonly (
+      | ArrayLike<number | boolean | null | undefined>
+      | readonly ArrayLike<number | boolean | null | undefined>[]
+      | null
+      | undefined
+    )[];
+
+/** What may stand in place of a number: nothing, NaN, or (becoming NaN) null and undefined as well. */
+type Gaps = "none" | "NaN" | "missing";
+
 export interface Table {
   readonly values: Float64Array;
   readonly shape: readonly number[];
+}
+
+/**
+ * Data of a plate of which entries may be missing, made by `rows.data(values, { missing: true })`. Nothing can be calculated with
+ * it: `observe` leaves what is missing out, `impute` returns values in which latents stand for it.
+ */
+export class PartialData {
+  /** How many entries are missing. */
+  readonly missing: number;
+
+  constructor(
+    /** For the compiler. */
+    readonly plate: Plate,
+    /** [row][element], NaN where missing. */
+    readonly values: Float64Array,
+    /** The shape of one row: [] for a number. */
+    readonly shape: readonly number[],
+  ) {
+    this.missing = values.reduce((n, v) => n + (Number.isNaN(v) ? 1 : 0), 0);
+  }
 }
 
 const isArrayLike = (x: unknown): x is ArrayLike<unknown> =>
@@ -36,38 +71,48 @@ export function lengthOf(value: unknown): number | undefined {
   return isArrayLike(plain) ? plain.length : undefined;
 }
 
-function toNumber(label: string, value: unknown, allowNaN: boolean): number {
+function toNumber(label: string, value: unknown, gaps: Gaps): number {
   if (typeof value === "number") {
-    if (Number.isNaN(value) && !allowNaN) throw rangeError(label, "a number", value);
+    if (Number.isNaN(value) && gaps === "none") throw rangeError(label, "a number", value);
     return value;
   }
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "bigint") return Number(value);
+  if (gaps === "missing" && (value === null || value === undefined)) return Number.NaN;
   throw typeError(label, "a number", value);
 }
 
-/** Numbers of any nesting, with the shape of the nesting; NaN, holes and ragged rows are refused with their place. */
-export function toTable(label: string, value: unknown, allowNaN = false): Table {
+/** Numbers of any nesting, with the shape of the nesting; NaN, holes and ragged rows are refused with their place unless `gaps` may be there. */
+export function toTable(label: string, value: unknown, gaps: Gaps = "none"): Table {
   const plain = unwrap(value);
   if (plain instanceof Float64Array) {
-    for (let i = 0; i < plain.length && !allowNaN; i++)
+    for (let i = 0; i < plain.length && gaps === "none"; i++)
       if (Number.isNaN(plain[i])) throw rangeError(`${label}[${i}]`, "a number", Number.NaN);
     return { values: plain, shape: [plain.length] };
   }
-  if (!isArrayLike(plain)) return { values: Float64Array.of(toNumber(label, plain, allowNaN)), shape: [] };
+  if (!isArrayLike(plain)) return { values: Float64Array.of(toNumber(label, plain, gaps)), shape: [] };
 
   const shape: number[] = [];
   let level: unknown = plain;
   while (isArrayLike(level)) {
     shape.push(level.length);
-    level = level.length ? unwrap(level[0]) : undefined;
+    const rows: ArrayLike<unknown> = level;
+    // A row that is missing as a whole does not show its shape.
+    let first = 0;
+    while (gaps === "missing" && first < rows.length - 1 && (rows[first] ?? null) === null) first++;
+    level = rows.length ? unwrap(rows[first]) : undefined;
   }
   const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
   let at = 0;
   const walk = (x: unknown, depth: number, place: string): void => {
     const inner = unwrap(x);
     if (depth === shape.length) {
-      values[at++] = toNumber(place, inner, allowNaN);
+      values[at++] = toNumber(place, inner, gaps);
+      return;
+    }
+    if (gaps === "missing" && (inner ?? null) === null) {
+      const size = shape.slice(depth).reduce((a, b) => a * b, 1);
+      values.fill(Number.NaN, at, (at += size));
       return;
     }
     if (!isArrayLike(inner)) throw typeError(place, `an array of ${shape[depth]}`, inner);

@@ -123,14 +123,14 @@ export abstract class Distribution {
     if (x instanceof Expression) return new Expression(this.valueOf(x.node));
     if (this.parameters.some((p) => p.latent))
       return new Expression(this.valueOf(nodeOf(x, `${this.name}.logProb(x)`)));
-    return logProbs(this, toTable(`${this.name}.logProb(x)`, x, true));
+    return logProbs(this, toTable(`${this.name}.logProb(x)`, x, "NaN"));
   }
 
   /** P(X ≤ x), of a number or an array. NaN gives NaN. */
   cdf(x: number): number;
   cdf(x: DataLike): number | Float64Array;
   cdf(x: DataLike): number | Float64Array {
-    const { values, shape } = toTable(`${this.name}.cdf(x)`, x, true);
+    const { values, shape } = toTable(`${this.name}.cdf(x)`, x, "NaN");
     return cdf(this, "cdf", values, shape);
   }
 
@@ -139,7 +139,7 @@ export abstract class Distribution {
   quantile(p: DataLike): number | Float64Array;
   quantile(p: DataLike): number | Float64Array {
     const label = `${this.name}.quantile(p)`;
-    const { values, shape } = toTable(label, p, true);
+    const { values, shape } = toTable(label, p, "NaN");
     values.forEach((v, i) => {
       if (v < 0 || v > 1) throw rangeError(values.length > 1 ? `${label}[${i}]` : label, "a number in [0, 1]", v);
     });
