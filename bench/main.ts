@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import Benchmark from "benchmark";
 import { workloads } from "./data.js";
 import type { Report, Row } from "./measure.js";
+import { chosen, optionsOf } from "./options.js";
 import { table } from "./table.js";
 
 const usage = `npm run bench -- [options]
@@ -21,30 +22,21 @@ const usage = `npm run bench -- [options]
 
 const builds = ["release", "relaxed"] as const;
 
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: "string" },
-        build: { type: "string", default: "both" },
-        quick: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-    const all = [...workloads.map((w) => w.name), "W5"];
-    const names = values.only?.split(",").map((s) => s.trim()) ?? all;
-    const unknown = names.find((name) => !all.includes(name.split(":")[0]!));
-    if (unknown !== undefined)
-      throw new RangeError(`--only: expected workloads of ${all.join(", ")}, got "${unknown}"`);
-    const chosen = builds.filter((b) => values.build === "both" || values.build === b);
-    if (!chosen.length) throw new RangeError(`--build: expected release, relaxed or both, got "${values.build}"`);
-    return { ...values, names, builds: chosen };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
-    process.exit(2);
-  }
-}
+const opt = optionsOf(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      build: { type: "string", default: "both" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const names = chosen("only", values.only, [...workloads.map((w) => w.name), "W5"], true);
+  const some = builds.filter((b) => values.build === "both" || values.build === b);
+  if (!some.length) throw new RangeError(`--build: expected release, relaxed or both, got "${values.build}"`);
+  return { ...values, names, builds: some };
+});
 
 function measure(name: string, build: string, quick: boolean): Report {
   const child = fileURLToPath(new URL("child.ts", import.meta.url));
@@ -57,15 +49,11 @@ function measure(name: string, build: string, quick: boolean): Report {
   return JSON.parse(stdout) as Report;
 }
 
-const { names, builds: chosen, quick, json, help } = options();
-if (help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
+const { quick, json } = opt;
 const rows: Row[] = [];
 const notes: string[] = [];
-for (const name of names)
-  for (const build of chosen) {
+for (const name of opt.names)
+  for (const build of opt.builds) {
     const report = measure(name, build, quick);
     rows.push(...report.rows);
     if (report.skipped !== undefined) notes.push(`${name}, ${build}: skipped: ${report.skipped}`);
