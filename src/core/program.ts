@@ -68,6 +68,21 @@ export class Program {
     }
   }
 
+  /** The points of all draws into out [draw][dimension]. */
+  points(out: Float64Array): void {
+    const { dimension: n, draws } = this;
+    const theta = this.theta();
+    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) out[s * n + i] = theta[i * draws + s]!;
+  }
+
+  /** What an evaluation elsewhere has found of all draws: log densities [draw] and gradients [draw][dimension]. */
+  setResults(values: Float64Array, gradients: Float64Array): void {
+    const { dimension: n, draws } = this;
+    this.logDensity().set(values);
+    const gradient = this.gradient();
+    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) gradient[i * draws + s] = gradients[s * n + i]!;
+  }
+
   /** Adds the gradients of the first `count` draws to out [draw][dimension] from draw `to` on. */
   addGradients(out: Float64Array, to: number, count: number): void {
     const { dimension: n, draws } = this;

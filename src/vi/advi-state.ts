@@ -27,21 +27,15 @@ export interface AdviSettings {
 /** The program of a target for some draws at once: the model's own, or one that calls the JavaScript object draw by draw. */
 export function programOf(target: Target, draws: number): Program {
   if (target.program) return target.program(draws);
-  const { dimension } = target;
-  const point = new Float64Array(dimension);
-  const gradient = new Float64Array(dimension);
-  const values = new Float64Array(draws);
-  const gradients = new Float64Array(dimension * draws);
-  return new Program(dimension, draws, (program) => {
-    // The object may allocate core memory (a compiled model behind a wrapper): views are made after it has run.
-    const theta = program.theta().slice();
+  const n = target.dimension;
+  const point = new Float64Array(n);
+  const gradient = new Float64Array(n);
+  return evaluatedOutside(n, draws, (points, gradients, values) => {
     for (let s = 0; s < draws; s++) {
-      for (let i = 0; i < dimension; i++) point[i] = theta[i * draws + s]!;
+      point.set(points.subarray(s * n, (s + 1) * n));
       values[s] = target.logDensityGradient(point, gradient);
-      for (let i = 0; i < dimension; i++) gradients[i * draws + s] = gradient[i]!;
+      gradients.set(gradient, s * n);
     }
-    program.logDensity().set(values);
-    program.gradient().set(gradients);
   });
 }
 
@@ -49,17 +43,24 @@ export function programOf(target: Target, draws: number): Program {
 export function wholeProgram(target: Target, draws: number): Program {
   const batches = (target as { readonly batches?: number }).batches;
   if (!target.logDensityGradientBatch || (target.program && (batches ?? 1) === 1)) return programOf(target, draws);
-  const n = target.dimension;
-  const points = new Float64Array(draws * n);
-  const gradients = new Float64Array(draws * n);
-  const values = new Float64Array(draws);
-  return new Program(n, draws, (program) => {
-    const theta = program.theta();
-    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) points[s * n + i] = theta[i * draws + s]!;
+  return evaluatedOutside(target.dimension, draws, (points, gradients, values) => {
     target.logDensityGradientBatch!(draws, points, gradients, values);
-    program.logDensity().set(values);
-    const out = program.gradient();
-    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) out[i * draws + s] = gradients[s * n + i]!;
+  });
+}
+
+/** A program whose results `evaluate` computes outside the core, from points [draw][dimension]. */
+function evaluatedOutside(
+  dimension: number,
+  draws: number,
+  evaluate: (points: Float64Array, gradients: Float64Array, values: Float64Array) => void,
+): Program {
+  const points = new Float64Array(draws * dimension);
+  const gradients = new Float64Array(draws * dimension);
+  const values = new Float64Array(draws);
+  return new Program(dimension, draws, (program) => {
+    program.points(points);
+    evaluate(points, gradients, values);
+    program.setResults(values, gradients);
   });
 }
 
