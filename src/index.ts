@@ -10,6 +10,7 @@ export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMat
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
 export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
+export { censored, truncated } from "./model/bounded.js";
 export { constrain, type LatentValues, logJacobian, unconstrain } from "./model/constrain.js";
 export type { DataLike, PartialData, PartialDataLike } from "./model/data.js";
 // Distributions
@@ -55,6 +56,7 @@ export {
   sum,
   tanh,
 } from "./model/expression.js";
+export { independent } from "./model/independent.js";
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
 export { klExpression } from "./model/kl-expression.js";
 export type { Mask } from "./model/missing.js";
@@ -102,7 +104,7 @@ export {
   upper,
   zeroSum,
 } from "./model/support.js";
-export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
+export { zeroInflated } from "./model/zero-inflated.js";
 // Optimisers
 export { type Average, polynomialAverage, proximalScale, tailAverage } from "./optim/averaging.js";
 export {

@@ -8,7 +8,7 @@ import { typeError } from "../errors.js";
 import { Distribution, FamilyDistribution } from "./distribution.js";
 import { EULER, LOG_2PI } from "./distributions/scalar.js";
 import { Expression } from "./expression.js";
-import { IndependentDistribution } from "./wrappers.js";
+import { IndependentDistribution } from "./independent.js";
 
 type Parameters = readonly Node[];
 type Pair = (q: Parameters, p: Parameters) => Node | null;
