@@ -10,6 +10,7 @@ import type { Term } from "../compile/gradient.js";
 import { commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
 import { integer, rangeError, show } from "../errors.js";
 import { type DataLike, toTable } from "./data.js";
+import { logSum, termsTo } from "./distributions/count-sums.js";
 import { cdf, logProbs, type Moment, type Numbers, numbersOf, quantile, unavailable } from "./evaluation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, generatorOf, type SampleOptions } from "./sampler.js";
@@ -83,7 +84,7 @@ export abstract class Distribution {
   cdfOf(_x: Node): Node | null {
     return null;
   }
-  /** P(X ≤ x) of numbers, element `i` of the parameters, where it is a sum that no graph holds. */
+  /** P(X ≤ x) of numbers, element `i` of the parameters, where it is a sum. */
   cdfOfNumber(_x: number, _parameters: readonly Float64Array[], _i: number): number | null {
     return null;
   }
@@ -246,7 +247,9 @@ export interface Abilities {
   /** Fills `out` with samples, for families that have no sampler of their own. `p` are the parameters. */
   readonly draw?: (n: number, out: Float64Array, generator: Generator, p: readonly Float64Array[]) => void;
   readonly cdf?: Formula;
-  /** P(X ≤ x) of numbers, where it is a sum that no graph holds. */
+  /** Whether values are the counts up to the first parameter, and distribution functions in models are sums over them. */
+  readonly counted?: boolean;
+  /** P(X ≤ x) of numbers, where it is such a sum. */
   readonly cdfNumber?: (x: number, ...parameters: number[]) => number;
   readonly survival?: Formula;
   readonly logCdf?: Formula;
@@ -284,7 +287,15 @@ export class FamilyDistribution extends Distribution {
     return this.options.name;
   }
   get structure(): string {
-    return this.options.name;
+    return this.options.counted ? `${this.options.name}:${this.#terms}` : this.options.name;
+  }
+
+  /** Elements of the sums that stand in for distribution functions; 0: there are none. */
+  get #terms(): number {
+    return this.options.counted ? termsTo(this.support.high) : 0;
+  }
+  #summed(x: Node, side: "below" | "above"): Node | null {
+    return this.#terms ? logSum(this, x, side, this.#terms) : null;
   }
 
   override get ends(): readonly [low: number, high: number] {
@@ -306,7 +317,9 @@ export class FamilyDistribution extends Distribution {
   }
 
   override cdfOf(x: Node): Node | null {
-    return this.options.as ? this.base.cdfOf(x) : (this.options.cdf?.(x, ...this.parameters) ?? null);
+    if (this.options.as) return this.base.cdfOf(x);
+    const sum = this.#summed(x, "below");
+    return sum ? g.exp(g.min(sum, 0)) : (this.options.cdf?.(x, ...this.parameters) ?? null);
   }
   override cdfOfNumber(x: number, parameters: readonly Float64Array[], i: number): number | null {
     return this.options.cdfNumber?.(x, ...parameters.map((v) => v[v.length > 1 ? i : 0]!)) ?? null;
@@ -315,10 +328,12 @@ export class FamilyDistribution extends Distribution {
     return this.options.as ? this.base.survivalOf(x) : (this.options.survival?.(x, ...this.parameters) ?? null);
   }
   override logCdfOf(x: Node): Node | null {
-    return this.options.as ? this.base.logCdfOf(x) : (this.options.logCdf?.(x, ...this.parameters) ?? null);
+    if (this.options.as) return this.base.logCdfOf(x);
+    return this.#summed(x, "below") ?? this.options.logCdf?.(x, ...this.parameters) ?? null;
   }
   override logSurvivalOf(x: Node): Node | null {
-    return this.options.as ? this.base.logSurvivalOf(x) : (this.options.logSurvival?.(x, ...this.parameters) ?? null);
+    if (this.options.as) return this.base.logSurvivalOf(x);
+    return this.#summed(x, "above") ?? this.options.logSurvival?.(x, ...this.parameters) ?? null;
   }
   override quantileOf(p: Node): Node | null {
     return this.options.as ? this.base.quantileOf(p) : (this.options.quantile?.(p, ...this.parameters) ?? null);
