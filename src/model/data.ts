@@ -52,7 +52,9 @@ export class PartialData {
     /** The shape of one row: [] for a number. */
     readonly shape: readonly number[],
   ) {
-    this.missing = values.reduce((n, v) => n + (Number.isNaN(v) ? 1 : 0), 0);
+    let missing = 0;
+    for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) missing++;
+    this.missing = missing;
   }
 }
 

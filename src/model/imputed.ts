@@ -8,8 +8,11 @@ import type { Distribution } from "./distribution.js";
 import { real, type Support } from "./support.js";
 
 /** Positions of the missing entries, row-major. */
-export const gapsOf = ({ values }: PartialData): Int32Array =>
-  Int32Array.from(values.keys()).filter((i) => Number.isNaN(values[i]!));
+export function gapsOf({ values, missing }: PartialData): Int32Array {
+  const gaps = new Int32Array(missing);
+  for (let i = 0, k = 0; k < missing; i++) if (Number.isNaN(values[i])) gaps[k++] = i;
+  return gaps;
+}
 
 /** A plate with a row for each missing entry, labelled by where it is missing: row, or row and element. */
 export function plateOfGaps(name: string, { plate, shape }: PartialData, gaps: Int32Array): Plate {

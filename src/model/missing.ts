@@ -33,19 +33,20 @@ export function maskOf(label: string, mask: Mask, plate: Plate | null, width: nu
     throw new RangeError(
       `${label}: expected one entry per row${width > 1 ? ` or ${width}` : ""}, got ${columns} in each row`,
     );
-  values.forEach((v, i) => {
-    const place = columns > 1 ? `${label}[${Math.floor(i / columns)}, ${i % columns}]` : `${label}[${i}]`;
-    if (v !== 0 && v !== 1) throw rangeError(place, "0 or 1, false or true", v);
-  });
-  return Uint8Array.from({ length: plate.size * width }, (_, i) => values[columns > 1 ? i : Math.floor(i / width)]!);
+  const i = values.findIndex((v) => v !== 0 && v !== 1);
+  const place = columns > 1 ? `${label}[${Math.floor(i / columns)}, ${i % columns}]` : `${label}[${i}]`;
+  if (i >= 0) throw rangeError(place, "0 or 1, false or true", values[i]);
+  const kept = new Uint8Array(plate.size * width);
+  for (let i = 0; i < kept.length; i++) kept[i] = values[columns > 1 ? i : Math.floor(i / width)]!;
+  return kept;
 }
 
 /** 1 for each observation that is there, else 0, `width` of them per row; one of several numbers is there when all of these are. */
 export function presentIn({ values, plate }: PartialData, width: number): Uint8Array {
   const size = values.length / plate.size / width;
-  return Uint8Array.from({ length: plate.size * width }, (_, i) =>
-    values.subarray(i * size, (i + 1) * size).some(Number.isNaN) ? 0 : 1,
-  );
+  const present = new Uint8Array(plate.size * width).fill(1);
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) present[Math.floor(i / size)] = 0;
+  return present;
 }
 
 /** Throws where only a part of an observation of several numbers is there: what the others say is no longer the distribution's density. */
@@ -74,8 +75,7 @@ export function withStandIns(values: Float64Array, kept: Uint8Array, rows: numbe
       }
     for (let i = e; i < kept.length; i += width) {
       if (kept[i]) continue;
-      if (stand < 0) filled.fill(0, i * size, (i + 1) * size);
-      else filled.copyWithin(i * size, stand * size, (stand + 1) * size);
+      for (let k = 0; k < size; k++) filled[i * size + k] = stand < 0 ? 0 : filled[stand * size + k]!;
     }
   }
   return filled;

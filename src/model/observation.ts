@@ -21,6 +21,14 @@ export interface ObservedPart {
 const elementOf = (d: Distribution, e: number): Distribution =>
   d.withParameters(d.parameters.map((p) => (p.shape.length ? slice(p, e, []) : p)));
 
+/** Rows in which entry `e` of `width` counts. */
+export function rowsKept(kept: Uint8Array, width = 1, e = 0): Int32Array {
+  const rows = new Int32Array(kept.length / width);
+  let count = 0;
+  for (let row = 0; row < rows.length; row++) if (kept[row * width + e]) rows[count++] = row;
+  return rows.slice(0, count);
+}
+
 /** The observations that count: `kept` has 1 for those that do, [row][element], one element per row for multivariate distributions. */
 export function partsOf(
   distribution: Distribution,
@@ -30,14 +38,12 @@ export function partsOf(
   selections: Selections,
 ): ObservedPart[] {
   const width = kept.length / plate.size;
-  const columns = Array.from({ length: width }, (_, e) =>
-    Int32Array.from({ length: plate.size }, (_, row) => row).filter((row) => kept[row * width + e]),
-  );
+  const columns = Array.from({ length: width }, (_, e) => rowsKept(kept, width, e));
   const part = (d: Distribution, x: Node, index: Int32Array, elements: readonly number[]): ObservedPart[] => {
     if (!index.length) return [];
-    const each = elements.length;
-    const at = (i: number): number => index[Math.floor(i / each)]! * width + elements[i % each]!;
-    const positions = Int32Array.from({ length: index.length * each }, (_, i) => at(i));
+    const positions = new Int32Array(index.length * elements.length);
+    let at = 0;
+    for (const row of index) for (const e of elements) positions[at++] = row * width + e;
     const whole = { plate, positions, weights: null };
     if (index.length === plate.size) return [{ distribution: d, value: x, ...whole }];
     const rows = selections.of(plate, index);

@@ -69,9 +69,8 @@ export class Rows {
     const known = this.#picked.get(values) as T | undefined;
     if (known) return known;
     const picked = new (values.constructor as new (n: number) => T)(this.index.length * width);
-    this.index.forEach((row, i) => {
-      picked.set(values.subarray(row * width, (row + 1) * width), i * width);
-    });
+    for (let i = 0, to = 0; i < this.index.length; i++)
+      for (let k = 0, from = this.index[i]! * width; k < width; k++) picked[to++] = values[from++]!;
     this.#picked.set(values, picked);
     return picked;
   }

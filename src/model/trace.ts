@@ -13,7 +13,7 @@ import { Expression, expressionOf, nodeOf, type Value } from "./expression.js";
 import { filledIn, gapsOf, plateOfGaps, supportOfGaps } from "./imputed.js";
 import { maskOf, presentIn, refuseHalves, withStandIns } from "./missing.js";
 import type { Definition, DrawnSite, MaskOptions, ModelContext, SampleOptions, Traced, TraceOptions } from "./model.js";
-import { entriesPerRow, partsOf, termOfPart } from "./observation.js";
+import { entriesPerRow, partsOf, rowsKept, termOfPart } from "./observation.js";
 import { PlateHandle, type PlateOptions } from "./plate.js";
 import { Selections } from "./rows.js";
 import { constrainTo, type Support, totalJacobian, unconstrainedShape } from "./support.js";
@@ -257,10 +257,7 @@ class Trace implements ModelContext, Traced {
     const kept = options.mask === undefined ? null : maskOf(`${label}: mask`, options.mask, node.plate, 1);
     if (!kept?.includes(0)) this.terms.push({ site: name, value: node });
     else if (kept.includes(1)) {
-      const rows = this.#selections.of(
-        node.plate!,
-        Int32Array.from(kept.keys()).filter((row) => kept[row]),
-      );
+      const rows = this.#selections.of(node.plate!, rowsKept(kept));
       this.terms.push({ site: name, value: rows.weights ? g.mul(rows.weights, rows.of(node)) : rows.of(node) });
     }
   };
