@@ -255,6 +255,31 @@ describe("in a subsampled plate", () => {
     same(batches(how), batches("removed"));
   });
 
+  test("latents of the plate, indices into others and elements of rows go on as they are", () => {
+    const model =
+      (subsample?: number): Definition =>
+      ({ sample, observe, plate }) => {
+        const rows = plate("row", 23, subsample ? { subsample } : {});
+        const groups = plate("group", 3);
+        const own = sample("own", v.normal(0, 1), rows);
+        const level = sample("level", v.gamma(2, 1), groups).at(
+          rows.index(
+            many.map((_, i) => i % 3),
+            groups,
+          ),
+        );
+        observe("y", v.normal(own.exp().mul(level), 1), rows.data(many), { mask });
+        const pair = v.concat(own, level);
+        const gaps = many.map((a, i) => [i % 4 ? a : null, i % 3 ? a : null]);
+        observe("pair", v.normal(pair, [1, 2]), rows.data(gaps, { missing: true }));
+      };
+    for (const size of [1, 5, 8]) close(model(size), model());
+    const target = compile(model());
+    const { gradient } = logDensityGradient(target, point(26));
+    const prior = -point(26)[0]!; // row 0 is masked, and both of its elements are missing
+    expect(Math.abs(gradient[0]! - prior)).toBeLessThan(1e-15);
+  });
+
   test("each batch has the rows that it has without a mask, scaled alike", () => {
     const model = v.model(batches("masked", 4)).compile();
     const program = model.program(1);
@@ -457,6 +482,40 @@ describe("imputed values", () => {
       exact += v.normal(row[0]! * row[1]!, 1).logProb(i + 1);
     });
     expect(Math.abs(logDensityGradient(whole, theta).value - exact)).toBeLessThan(1e-12);
+  });
+
+  test("in a table of covariates are looked up column by column, for X·β too", () => {
+    const table = [
+      [1, null, 0.5],
+      [null, -1, 2],
+      [0.3, 0.2, 0.1],
+    ];
+    const model = compile(({ sample, impute, observe, plate }) => {
+      const rows = plate("row", 3);
+      const beta = sample("beta", v.normal(0, 1), { shape: [3] });
+      const filled = impute("x", v.normal([0, 1, 2], [1, 2, 3]), rows.data(table, { missing: true }));
+      observe("y", v.normal(v.dot(filled, beta), 1), rows.data([1, 2, 3]));
+    });
+    expect(model.names.slice(3)).toEqual(["x[0,1]", "x[1,0]"]);
+    const [b, x] = [
+      [0.5, -0.2, 0.8],
+      [0.7, -0.4],
+    ];
+    const whole = table.map((row, i) => row.map((a, k) => a ?? x![i === 0 && k === 1 ? 0 : 1]!));
+    let exact = 0;
+    for (const a of b!) exact += v.normal(0, 1).logProb(a);
+    whole.forEach((row, i) => {
+      row.forEach((a, k) => {
+        exact += v.normal(k, k + 1).logProb(a);
+      });
+      exact += v
+        .normal(
+          row.reduce((sum, a, k) => sum + a * b![k]!, 0),
+          1,
+        )
+        .logProb(i + 1);
+    });
+    expect(Math.abs(logDensityGradient(model, [...b!, ...x!]).value - exact)).toBeLessThan(1e-13);
   });
 
   test("lie where their distribution does, with bounds of their own row", () => {
