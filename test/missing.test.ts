@@ -179,6 +179,27 @@ describe("a mask leaves rows out", () => {
     same(factors(true), factors(false));
   });
 
+  test("different masks of as many rows are kept apart", () => {
+    const two =
+      (masked: boolean): Definition =>
+      ({ sample, observe, plate }) => {
+        const mean = sample("mean", v.normal(0, 1));
+        const rows = plate("row", 3);
+        for (const [k, mask] of [
+          [1, 1, 0],
+          [0, 1, 1],
+        ].entries()) {
+          const values = [1, 2, 4].map((a) => a * (k + 1));
+          if (masked) observe(`y${k}`, v.normal(mean, 1), rows.data(values), { mask });
+          else {
+            const own = plate(`row ${k}`, 2);
+            observe(`y${k}`, v.normal(mean, 1), own.data(values.filter((_, i) => mask[i])));
+          }
+        }
+      };
+    same(two(true), two(false));
+  });
+
   test("all rows or none of them are allowed", () => {
     const masks =
       (mask: v.Mask | undefined, values = y): Definition =>

@@ -9,7 +9,7 @@ import * as g from "./arithmetic.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
 import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
-import { constant, eventSize, latent, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
+import { constant, eventSize, latent, type Node, node, output, sumEvent, sumRows } from "./node.js";
 import { type PlainGraph, toPlain } from "./plain.js";
 import { hessianVector, obstacles } from "./second.js";
 import { Store } from "./store.js";
@@ -40,10 +40,8 @@ function total(x: Node): Node {
  */
 export function logJoint(terms: readonly Term[]): Node {
   const groups = new Map<string, Node[]>();
-  const plates: (Plate | null)[] = [];
   const put = (x: Node): void => {
-    if (!plates.includes(x.plate)) plates.push(x.plate);
-    const key = `${plates.indexOf(x.plate)}|${x.shape.join("x")}|${x.latent}`;
+    const key = `${x.plate?.name ?? ""}|${x.shape.join("x")}|${x.latent}`;
     groups.set(key, [...(groups.get(key) ?? []), x]);
   };
   const outside: Node[] = [];

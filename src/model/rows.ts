@@ -89,15 +89,17 @@ export class Selections {
       ({ rows, kept: k }) => rows.from === plate && k.length === kept.length && k.every((row, i) => row === kept[i]),
     );
     if (same) return same.rows;
-    const rows = plate.subsampled ? copies(plate, kept) : subset(plate, kept);
+    const rows = plate.subsampled ? copies(plate, kept) : subset(plate, kept, this.#known.length);
     this.#known.push({ kept, rows });
     return rows;
   }
 }
 
-function subset(plate: Plate, kept: Int32Array): Rows {
+/** Plates of one model differ in their names. */
+function subset(plate: Plate, kept: Int32Array, number: number): Rows {
   const labels = plate.labels && Array.from(kept, (row) => plate.labels![row]!);
-  const part = new Plate(`${plate.name} (${kept.length} of ${plate.size} rows)`, kept.length, kept.length, labels);
+  const name = `${plate.name} (mask ${number}, ${kept.length} of ${plate.size} rows)`;
+  const part = new Plate(name, kept.length, kept.length, labels);
   return new Rows(plate, part, kept);
 }
 
