@@ -55,26 +55,42 @@ export function toTable(label: string, value: unknown, allowNaN = false): Table 
     return { values: plain, shape: [plain.length] };
   }
   if (!isArrayLike(plain)) return { values: Float64Array.of(toNumber(label, plain, allowNaN)), shape: [] };
+  if (plain.length && isArrayLike(unwrap(plain[0]))) return nestedTable(label, plain, allowNaN);
+  const values = new Float64Array(plain.length);
+  for (let i = 0; i < values.length; i++) {
+    const x = plain[i];
+    values[i] = isNumber(x) ? x : toNumber(`${label}[${i}]`, unwrap(x), allowNaN);
+  }
+  return { values, shape: [values.length] };
+}
 
+/** Where the place of an element, a string, need not be made. */
+const isNumber = (x: unknown): x is number => typeof x === "number" && !Number.isNaN(x);
+
+function nestedTable(label: string, table: ArrayLike<unknown>, allowNaN: boolean): Table {
   const shape: number[] = [];
-  let level: unknown = plain;
+  let level: unknown = table;
   while (isArrayLike(level)) {
     shape.push(level.length);
     level = level.length ? unwrap(level[0]) : undefined;
   }
   const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
+  const last = shape.length - 1;
+  const path: number[] = [];
+  const place = (depth: number): string => `${label}${path.map((i, k) => (k < depth ? `[${i}]` : "")).join("")}`;
   let at = 0;
-  const walk = (x: unknown, depth: number, place: string): void => {
-    const inner = unwrap(x);
-    if (depth === shape.length) {
-      values[at++] = toNumber(place, inner, allowNaN);
-      return;
+  const walk = (x: unknown, depth: number): void => {
+    const row = unwrap(x);
+    if (!isArrayLike(row)) throw typeError(place(depth), `an array of ${shape[depth]}`, row);
+    if (row.length !== shape[depth]) throw rangeError(place(depth), `${shape[depth]} values like the first row`, row);
+    for (let i = 0; i < row.length; i++) {
+      path[depth] = i;
+      const x = row[i];
+      if (depth < last) walk(x, depth + 1);
+      else values[at++] = isNumber(x) ? x : toNumber(place(depth + 1), unwrap(x), allowNaN);
     }
-    if (!isArrayLike(inner)) throw typeError(place, `an array of ${shape[depth]}`, inner);
-    if (inner.length !== shape[depth]) throw rangeError(place, `${shape[depth]} values like the first row`, inner);
-    for (let i = 0; i < inner.length; i++) walk(inner[i], depth + 1, `${place}[${i}]`);
   };
-  walk(plain, 0, label);
+  walk(table, 0);
   return { values, shape };
 }
 
