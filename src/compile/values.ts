@@ -37,7 +37,6 @@ export class Values {
         dimension,
         draws: lanes,
         store: this.#store,
-        destinations: nodes.map(() => ({ kind: "output" })),
       });
     } catch (error) {
       this.#store.dispose();

@@ -58,6 +58,10 @@ export class Program {
     return this.#gradient;
   }
 
+  get logDensityPointer(): number {
+    return this.#logDensity;
+  }
+
   /** Takes the points `from` … `from + count` of thetas [draw][dimension]; lanes without one repeat the last. */
   setPoints(thetas: Float64Array, from: number, count: number): void {
     const { dimension: n, draws } = this;

@@ -4,7 +4,7 @@
 
 import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
-import { commonShape, eventSize, type Node } from "../compile/node.js";
+import { commonPlate, commonShape, eventSize, type Node } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
 import { censoredMoment, tailMoment } from "./bounded-moments.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
@@ -161,6 +161,7 @@ function boundsOf(
     return { ...node, values: node.values.map(whole[i]!) };
   });
   const [a, b] = own as [Node, Node];
+  commonPlate([a, b], label);
   commonShape([a, b], label);
   for (let i = 0; i < Math.max(a.values!.length, b.values!.length); i++) {
     const x = a.values![a.values!.length > 1 ? i : 0]!;

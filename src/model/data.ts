@@ -93,35 +93,55 @@ export function toTable(label: string, value: unknown, gaps: Gaps = "none"): Tab
     return { values: plain, shape: [plain.length] };
   }
   if (!isArrayLike(plain)) return { values: Float64Array.of(toNumber(label, plain, gaps)), shape: [] };
+  const first = firstOf(plain, gaps);
+  if (isArrayLike(first)) return nestedTable(label, plain, gaps);
+  const values = new Float64Array(plain.length);
+  for (let i = 0; i < values.length; i++) {
+    const x = plain[i];
+    values[i] = isNumber(x) ? x : toNumber(`${label}[${i}]`, unwrap(x), gaps);
+  }
+  return { values, shape: [values.length] };
+}
 
+/** Where the place of an element, a string, need not be made. */
+const isNumber = (x: unknown): x is number => typeof x === "number" && !Number.isNaN(x);
+
+/** What shows the shape of the rows: the first, or where that may be missing as a whole, the first that is there. */
+function firstOf(rows: ArrayLike<unknown>, gaps: Gaps): unknown {
+  let k = 0;
+  while (gaps === "missing" && k < rows.length - 1 && (rows[k] ?? null) === null) k++;
+  return rows.length ? unwrap(rows[k]) : undefined;
+}
+
+function nestedTable(label: string, table: ArrayLike<unknown>, gaps: Gaps): Table {
   const shape: number[] = [];
-  let level: unknown = plain;
+  let level: unknown = table;
   while (isArrayLike(level)) {
     shape.push(level.length);
-    const rows: ArrayLike<unknown> = level;
-    // A row that is missing as a whole does not show its shape.
-    let first = 0;
-    while (gaps === "missing" && first < rows.length - 1 && (rows[first] ?? null) === null) first++;
-    level = rows.length ? unwrap(rows[first]) : undefined;
+    level = firstOf(level, gaps);
   }
   const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
+  const last = shape.length - 1;
+  const path: number[] = [];
+  const place = (depth: number): string => `${label}${path.map((i, k) => (k < depth ? `[${i}]` : "")).join("")}`;
   let at = 0;
-  const walk = (x: unknown, depth: number, place: string): void => {
-    const inner = unwrap(x);
-    if (depth === shape.length) {
-      values[at++] = toNumber(place, inner, gaps);
-      return;
-    }
-    if (gaps === "missing" && (inner ?? null) === null) {
+  const walk = (x: unknown, depth: number): void => {
+    const row = unwrap(x);
+    if (gaps === "missing" && (row ?? null) === null) {
       const size = shape.slice(depth).reduce((a, b) => a * b, 1);
       values.fill(Number.NaN, at, (at += size));
       return;
     }
-    if (!isArrayLike(inner)) throw typeError(place, `an array of ${shape[depth]}`, inner);
-    if (inner.length !== shape[depth]) throw rangeError(place, `${shape[depth]} values like the first row`, inner);
-    for (let i = 0; i < inner.length; i++) walk(inner[i], depth + 1, `${place}[${i}]`);
+    if (!isArrayLike(row)) throw typeError(place(depth), `an array of ${shape[depth]}`, row);
+    if (row.length !== shape[depth]) throw rangeError(place(depth), `${shape[depth]} values like the first row`, row);
+    for (let i = 0; i < row.length; i++) {
+      path[depth] = i;
+      const x = row[i];
+      if (depth < last) walk(x, depth + 1);
+      else values[at++] = isNumber(x) ? x : toNumber(place(depth + 1), unwrap(x), gaps);
+    }
   };
-  walk(plain, 0, label);
+  walk(table, 0);
   return { values, shape };
 }
 

@@ -7,7 +7,7 @@ import * as g from "../compile/arithmetic.js";
 import { bounds } from "../compile/bounds.js";
 import { type DensityRule, logProb, logProbValue } from "../compile/density.js";
 import type { Term } from "../compile/gradient.js";
-import { commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
+import { commonPlate, commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
 import { integer, rangeError, show } from "../errors.js";
 import { type DataLike, toTable } from "./data.js";
 import { logSum, termsTo } from "./distributions/count-sums.js";
@@ -48,18 +48,14 @@ export abstract class Distribution {
 
   /** The plate that the parameters live in. */
   get plate(): Plate | null {
-    return commonShape(
-      this.parameters.map((p) => ({ ...p, shape: [] })),
-      this.name,
-    ).plate;
+    return commonPlate(this.parameters, this.name);
   }
 
   /** The shape of independent values that the parameters' shapes ask for, for univariate families. */
   get batchShape(): readonly number[] {
-    return commonShape(
-      this.parameters.filter((_, i) => this.perElement[i]),
-      this.name,
-    ).shape;
+    const elements: Node[] = [];
+    for (let i = 0; i < this.parameters.length; i++) if (this.perElement[i]) elements.push(this.parameters[i]!);
+    return commonShape(elements, this.name);
   }
 
   /** Where the density of one distribution with numbers for parameters can be above 0: the support, closer where parameters bound it. */
@@ -184,9 +180,8 @@ export abstract class Distribution {
 
   /** Throws when observed values lie outside the support, naming the first. */
   check(label: string, values: Float64Array): void {
-    const width = this.eventShape.reduce((a, b) => a * b, 1);
     try {
-      checkValues(label, values, this.support, width);
+      checkValues(label, values, this.support, eventSize(this.eventShape));
     } catch (error) {
       if (error instanceof RangeError) error.message += `, outside the support of ${this.name}`;
       throw error;
@@ -219,13 +214,15 @@ export const kinds = {
 
 /** Checks a parameter's node; constants and data exactly, the rest by the bounds of its expression. */
 export function checkParameter(label: string, node: Node, kind: ParameterKind): Node {
-  if (node.values) {
-    node.values.forEach((v, i) => {
-      const place = node.values!.length > 1 ? `${label}[${i}]` : label;
-      const inside = kind.open ? v > kind.low && v < kind.high : v >= kind.low && v <= kind.high;
-      if (!inside || !(kind.infinite || Number.isFinite(v)) || (kind.integer && !Number.isInteger(v)))
-        throw rangeError(place, kind.expected, v);
-    });
+  const { values } = node;
+  if (values) {
+    const { low, high, open, infinite, integer: whole } = kind;
+    for (let i = 0; i < values.length; i++) {
+      const v = values[i]!;
+      const inside = open ? v > low && v < high : v >= low && v <= high;
+      if (!inside || !(infinite || Number.isFinite(v)) || (whole && !Number.isInteger(v)))
+        throw rangeError(values.length > 1 ? `${label}[${i}]` : label, kind.expected, v);
+    }
     return node;
   }
   const [low, high] = bounds(node);
@@ -279,8 +276,7 @@ export class FamilyDistribution extends Distribution {
     readonly eventShape: readonly number[],
   ) {
     super();
-    const elements = !options.rule.multivariate;
-    this.perElement = parameters.map(() => elements);
+    this.perElement = new Array<boolean>(parameters.length).fill(!options.rule.multivariate);
   }
 
   get name(): string {
@@ -387,11 +383,16 @@ export function family(options: FamilyOptions): Family {
     return new FamilyDistribution(options, nodes, support, options.eventShape?.(nodes) ?? []);
   };
   const checked = (...values: Value[]): Distribution => {
-    const nodes = names.map((name, i) =>
-      checkParameter(`${label}: ${name}`, nodeOf(values[i], `${label}: ${name}`), options.parameters[name]!),
-    );
+    const nodes: Node[] = [];
+    for (let i = 0; i < names.length; i++) {
+      const place = `${label}: ${names[i]}`;
+      nodes.push(checkParameter(place, nodeOf(values[i], place), options.parameters[names[i]!]!));
+    }
     options.validate?.(label, nodes);
-    if (!options.rule.multivariate) commonShape(nodes, label);
+    if (!options.rule.multivariate) {
+      commonPlate(nodes, label);
+      commonShape(nodes, label);
+    }
     return of(...nodes);
   };
   return Object.assign(checked, { of });

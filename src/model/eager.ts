@@ -56,7 +56,6 @@ class Block {
       dimension,
       draws: 1,
       store: this.#store,
-      destinations: [{ kind: "output" }],
     });
     this.#program = encoded.program;
     this.#output = encoded.outputs[0]!;
@@ -146,7 +145,6 @@ export function valuesOf(node: Node): Float64Array {
       dimension: 0,
       draws: 1,
       store,
-      destinations: [{ kind: "output" }],
     });
     try {
       program.evaluate();

@@ -245,6 +245,7 @@ export function dot(x: Value, y: Value): Expression {
   }
   if (!a.shape.length || !b.shape.length)
     throw new TypeError(`dot: expected two vectors, got shapes [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`);
+  n.commonPlate([a, b], "dot");
   n.commonShape([a, b], "dot");
   return new Expression(n.sumEvent(g.mul(a, b)));
 }

@@ -69,8 +69,7 @@ export class Mixture extends Distribution {
     }
     if (parts.length === 1) return parts[0]!;
     if (parts.length === 2) return g.logAddExp(parts[0]!, parts[1]!);
-    const { shape } = commonShape(parts, this.name);
-    if (shape.length) return parts.reduce((a, b) => g.logAddExp(a, b));
+    if (commonShape(parts, this.name).length) return parts.reduce((a, b) => g.logAddExp(a, b));
     return logSumExp(concat(parts));
   }
 

@@ -5,7 +5,7 @@ import * as g from "../compile/arithmetic.js";
 import type { LatentSite } from "../compile/compiled.js";
 import { evaluate } from "../compile/evaluate.js";
 import type { Term } from "../compile/gradient.js";
-import { commonShape, data as dataNode, eventSize, latent, type Node, Plate } from "../compile/node.js";
+import { commonPlate, data as dataNode, eventSize, latent, type Node, Plate, sameShape } from "../compile/node.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
 import { type DataLike, lengthOf, PartialData, type PartialDataLike, toTable, unwrap } from "./data.js";
 import { Distribution } from "./distribution.js";
@@ -17,6 +17,9 @@ import { entriesPerRow, partsOf, rowsKept, termOfPart } from "./observation.js";
 import { PlateHandle, type PlateOptions } from "./plate.js";
 import { Selections } from "./rows.js";
 import { constrainTo, type Support, totalJacobian, unconstrainedShape } from "./support.js";
+
+/** Supports of one vector. */
+const ofVectors: readonly Support["kind"][] = ["simplex", "ordered", "positiveOrdered", "l1Ball"];
 
 class Trace implements ModelContext, Traced {
   readonly latents: LatentSite[] = [];
@@ -145,15 +148,10 @@ class Trace implements ModelContext, Traced {
       node = dataNode(table.values, null, table.shape);
     }
     this.#own(label, [node, ...likelihood.parameters]);
-    const plate = this.#plateOf(
-      label,
-      undefined,
-      commonShape([{ ...node, shape: [] }, ...this.#flat(likelihood)], label).plate,
-      "",
-    );
+    const plate = this.#plateOf(label, undefined, commonPlate([node, ...likelihood.parameters], label), "");
     const shape = likelihood.eventShape.length ? likelihood.eventShape : likelihood.batchShape;
     const event = node.shape;
-    if (event.length !== shape.length || event.some((d, i) => d !== shape[i])) {
+    if (!sameShape(event, shape)) {
       const rows = !node.plate && !shape.length && event.length === 1;
       throw new RangeError(
         `${label}: expected ${shape.length ? `values of shape [${shape.join(", ")}]` : "one value"}${plate ? " per row" : ""}, got shape [${event.join(", ")}]${rows ? `; repeated observations belong in a plate: plate("rows", ${event[0]}).data(values)` : ""}`,
@@ -283,10 +281,6 @@ class Trace implements ModelContext, Traced {
     }
   }
 
-  #flat(d: Distribution): Node[] {
-    return d.parameters.map((p) => ({ ...p, shape: [] }));
-  }
-
   #plateOf(label: string, asked: PlateHandle | undefined, implied: Plate | null, what: string): Plate | null {
     const plate = asked?.plate ?? implied;
     if (plate && this.#plates.get(plate.name) !== plate)
@@ -310,12 +304,11 @@ class Trace implements ModelContext, Traced {
     }
     const own = prior.eventShape.length ? prior.eventShape : prior.batchShape;
     const shape = asked ?? own;
-    if (own.length && (shape.length !== own.length || shape.some((d, i) => d !== own[i])))
+    if (own.length && !sameShape(shape, own))
       throw new RangeError(
         `${label}: shape: expected [${own.join(", ")}] as ${prior.name} has, got [${shape.join(", ")}]`,
       );
-    const vectors = ["simplex", "ordered", "positiveOrdered", "l1Ball"].includes(support.kind);
-    if (vectors && shape.length !== 1)
+    if (shape.length !== 1 && ofVectors.includes(support.kind))
       throw new RangeError(
         `${label}: shape: expected a vector's, for ${support.expected}, got [${shape.join(", ")}]; give one length, such as { shape: [3] }`,
       );

@@ -16,7 +16,7 @@ export const termsTo = (high: number): number => (high < MOST ? 2 ** Math.ceil(M
 
 /** log P(X ≤ x), or log P(X > x), of counts up to the distribution's first parameter, which is below `terms`. */
 export function logSum(d: Distribution, x: Node, side: "below" | "above", terms: number): Node {
-  const { shape } = commonShape([x, ...d.parameters], d.name);
+  const shape = commonShape([x, ...d.parameters], d.name);
   if (!shape.length) return sumOf(d, x, side, terms);
   const element = (n: Node, e: number): Node => (n.shape.length ? slice(n, e, []) : n);
   const parts = Array.from({ length: eventSize(shape) }, (_, e) =>
