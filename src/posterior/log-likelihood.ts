@@ -154,7 +154,8 @@ class Pointwise {
   /** Values of the nodes, [draw][row][element] each, as one array [draw × observation]. */
   join(values: readonly Float64Array[]): Float64Array {
     const { parts, positions } = this;
-    if (!parts || !positions) return values[0]!;
+    // Rows of one part are in order.
+    if (!parts || !positions || parts.length === 1) return values[0]!;
     const place = new Map(Array.from(positions, (p, i) => [p, i]));
     const draws = values[0]!.length / parts[0]!.positions.length;
     const joint = new Float64Array(draws * positions.length);
