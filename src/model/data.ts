@@ -96,15 +96,20 @@ export function toTable(label: string, value: unknown, gaps: Gaps = "none"): Tab
   const first = firstOf(plain, gaps);
   if (isArrayLike(first)) return nestedTable(label, plain, gaps);
   const values = new Float64Array(plain.length);
-  for (let i = 0; i < values.length; i++) {
-    const x = plain[i];
-    values[i] = isNumber(x) ? x : toNumber(`${label}[${i}]`, unwrap(x), gaps);
-  }
+  for (let i = copyNumbers(plain, values, 0); i < values.length; i++)
+    values[i] = toNumber(`${label}[${i}]`, unwrap(plain[i]), gaps);
   return { values, shape: [values.length] };
 }
 
-/** Where the place of an element, a string, need not be made. */
-const isNumber = (x: unknown): x is number => typeof x === "number" && !Number.isNaN(x);
+/** Copies elements until one is no number, or NaN; returns its position. A place, which is a string, need not be made for them. */
+function copyNumbers(from: ArrayLike<unknown>, to: Float64Array, at: number): number {
+  for (let i = 0; i < from.length; i++) {
+    const x = from[i];
+    if (typeof x !== "number" || Number.isNaN(x)) return i;
+    to[at + i] = x;
+  }
+  return from.length;
+}
 
 /** What shows the shape of the rows: the first, or where that may be missing as a whole, the first that is there. */
 function firstOf(rows: ArrayLike<unknown>, gaps: Gaps): unknown {
@@ -134,12 +139,13 @@ function nestedTable(label: string, table: ArrayLike<unknown>, gaps: Gaps): Tabl
     }
     if (!isArrayLike(row)) throw typeError(place(depth), `an array of ${shape[depth]}`, row);
     if (row.length !== shape[depth]) throw rangeError(place(depth), `${shape[depth]} values like the first row`, row);
-    for (let i = 0; i < row.length; i++) {
+    // Numbers are copied as far as they are numbers, and the rest looked at one by one.
+    for (let i = depth < last ? 0 : copyNumbers(row, values, at); i < row.length; i++) {
       path[depth] = i;
-      const x = row[i];
-      if (depth < last) walk(x, depth + 1);
-      else values[at++] = isNumber(x) ? x : toNumber(place(depth + 1), unwrap(x), gaps);
+      if (depth < last) walk(row[i], depth + 1);
+      else values[at + i] = toNumber(place(depth + 1), unwrap(row[i]), gaps);
     }
+    if (depth === last) at += row.length;
   };
   walk(table, 0);
   return { values, shape };

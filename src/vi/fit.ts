@@ -2,6 +2,7 @@
 // responsive and an AbortSignal is heard; what comes back is always a Posterior with a verdict, never an exception for a numerical
 // reason.
 
+import { load } from "../core/load.js";
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import type { FirstOrder } from "../optim/first-order.js";
@@ -119,7 +120,7 @@ const renewable: readonly string[] = ["maxSteps", "posteriorDraws", "correct", .
 /** Options that not every algorithm understands. */
 const adviOnly = ["family", "rank", "entropy", "optimizer", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
 
-/** Milliseconds of work between two reports of `fitSteps`. */
+/** Milliseconds of work after which the event loop has its turn. */
 const between = 8;
 
 /** Milliseconds that weighing draws may take when a mean is asked for. */
@@ -302,7 +303,7 @@ export class Fit extends Posterior implements Resumable {
   *weigh(): Run<void> {
     const { check } = this.result;
     if (!this.#ready || !check) return;
-    const some = Math.min(check.draws, 32);
+    const some = Math.min(check.draws, 16);
     const few = check.points.subarray(0, some * this.target.dimension);
     // The first time may encode the model for many draws.
     let began = performance.now();
@@ -312,6 +313,7 @@ export class Fit extends Posterior implements Resumable {
       logRatios(this.target, this.result, few);
     }
     if (((performance.now() - began) * this.size) / some < atOnce) return;
+    if ((yield { stage: "weights", step: 0, value: Number.NaN, gradients: 0 }) === true) return;
     const points = this.kept();
     const ratios = yield* logRatiosRun(this.target, this.result, points);
     if (ratios) this.#ready.set(points, ratios);
@@ -362,8 +364,13 @@ export async function fit<Data>(
   options: FitOptions = {},
 ): Promise<Fit> {
   if (typeof what === "object" && what !== null && "compile" in what && !("logDensityGradient" in what)) {
+    // The core first: some browsers do not compile it at once.
+    await load();
+    const began = performance.now();
     const compiled = what.compile(dataOrOptions as Data);
     try {
+      // Large data take a while to be checked and copied: a turn before the first steps.
+      if (performance.now() - began > between) await turn();
       return await fitTarget(compiled, options);
     } catch (error) {
       compiled.dispose();

@@ -118,7 +118,8 @@ export function* fromPoint(session: Session, point: Float64Array, options: Initi
 function* bestOf(session: Session, candidates: readonly DiagonalGaussian[], options: InitialOptions): Run<Initial> {
   const name = { stream: options.stream, round: 0, draws: options.draws };
   let best: Initial = { q: candidates[0]!, elbo: -Infinity };
-  for (const q of candidates) {
+  for (const [k, q] of candidates.entries()) {
+    if (k > 0) yield* session.turn("search");
     if (session.cancelled) break;
     const batch = yield* session.batch(q, name, "search", false);
     if (batch.elbo > best.elbo) best = { q, elbo: batch.elbo };
