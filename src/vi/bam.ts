@@ -3,7 +3,7 @@
 // B D / (t + 1). On a Gaussian target it converges to it exactly. Full covariance at O(D^3) per step.
 
 import { integer, knownOptions, positiveNumber, typeError } from "../errors.js";
-import { cholesky, multiplyLowerTransposed } from "../linalg/cholesky.js";
+import { multiplyLowerTransposed } from "../linalg/cholesky.js";
 import { allFinite } from "../linalg/vector.js";
 import { type Control, finish, type Run } from "../optim/run.js";
 import { type StoppingReport, StoppingRule } from "../optim/stopping.js";
@@ -11,13 +11,7 @@ import { checkTarget, type Target } from "../target.js";
 import { bamUpdate } from "./bam-update.js";
 import type { NormalSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
-import {
-  type DenseGaussian,
-  drawsFromNormals,
-  type Gaussian,
-  gaussianCovariance,
-  logDensityOfNormals,
-} from "./gaussian.js";
+import { type DenseGaussian, denseGaussian, drawsFromNormals, type Gaussian, logDensityOfNormals } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
 import { wayIn } from "./pathfinder.js";
 
@@ -49,19 +43,6 @@ export interface BamResult extends Outcome<DenseGaussian> {
   readonly stopping: StoppingReport;
 }
 
-function denseStart(g: Gaussian | undefined, n: number): DenseGaussian {
-  if (g?.kind === "dense") return g;
-  const root = new Float64Array(n * n);
-  const scale = g?.scale;
-  for (let i = 0; i < n; i++) root[i * n + i] = scale?.[i] ?? 1;
-  const mean = g?.mean.slice() ?? new Float64Array(n);
-  if (g?.kind === "lowRank") {
-    const covariance = gaussianCovariance(g);
-    if (cholesky(covariance, n)) return { kind: "dense", mean, cholesky: covariance };
-  }
-  return { kind: "dense", mean, cholesky: root };
-}
-
 export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResult> {
   const n = evaluator.dimension;
   const batch = options.batch ?? Math.min(32, Math.max(8, n + 2));
@@ -74,7 +55,7 @@ export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResul
     start = path.approximation;
     if (options.maxSteps !== undefined) maxSteps -= path.optimiser?.steps ?? 0;
   }
-  let q = denseStart(start, n);
+  let q = denseGaussian(start ?? { kind: "diagonal", mean: new Float64Array(n), scale: new Float64Array(n).fill(1) });
 
   const z = new Float64Array(batch * n);
   const points = new Float64Array(batch * n);

@@ -14,7 +14,6 @@ import type { AdviOptions } from "./advi.js";
 import { type Entropy, entropies } from "./advi-state.js";
 import {
   type Algorithm,
-  algorithmRun,
   algorithms,
   type FitResult,
   familiesOf,
@@ -24,6 +23,7 @@ import {
 } from "./algorithms.js";
 import { type FitFamily, fitFamilies } from "./families.js";
 import { logApproximation, logRatios, logRatiosRun } from "./log-ratios.js";
+import { algorithmRun } from "./named.js";
 import type { Path } from "./pathfinder.js";
 import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
 import { differs, probeOf, Watch } from "./replay.js";
