@@ -2,7 +2,8 @@
 // of L-BFGS from overdispersed starts do, in coordinates in which the approximation is standard normal (a few steps, then, if it is right).
 
 import { multiplyLowerTransposed } from "../linalg/cholesky.js";
-import { allFinite, dot } from "../linalg/vector.js";
+import { allFinite, dot, dotAt } from "../linalg/vector.js";
+import type { Trajectory } from "../optim/lbfgs.js";
 import type { Run } from "../optim/run.js";
 import { type DenseGaussian, denseGaussian, drawsFromNormals, normalsFromPoints } from "./gaussian.js";
 import { fromPoint, pathOf } from "./initial.js";
@@ -42,18 +43,28 @@ interface End {
 /** Squared distance, in standard deviations, within which a normal of n dimensions has its mass, generously. */
 const bound = (n: number): number => n + 4 * Math.sqrt(2 * n) + 16;
 
+/**
+ * How much lower than at q's mean the log density may be where a path ends: with less, a mode there would have a share of the mass only if
+ * it were 20 times as wide as q along every coordinate, and the path has but come to a stop.
+ */
+const unlikely = (n: number): number => 3 * n - negligible;
+
 /** The paths of one search, and where they have ended. */
 class Search {
   /** In q's coordinates. */
   readonly #ends: Float64Array[] = [];
   readonly #z: Float64Array;
+  /** The log density at q's mean. */
+  readonly #height: number;
   #paths = 0;
 
   constructor(
     readonly session: Session,
     readonly q: DenseGaussian,
   ) {
-    this.#z = new Float64Array(q.mean.length);
+    const n = q.mean.length;
+    this.#z = new Float64Array(n);
+    this.#height = -session.evaluator.evaluate(q.mean, new Float64Array(n));
   }
 
   /** Whether a point lies where q has its mass, generously. */
@@ -87,10 +98,13 @@ class Search {
         defined = Number.isFinite(objective.evaluate(start, gradient)) && allFinite(gradient);
       }
       if (!defined) continue;
-      const { path, arrived } = yield* pathOf(session, start, longest, objective);
-      const end = path.positions.slice((path.count - 1) * n, path.count * n);
+      const home = ({ positions, count }: Trajectory): boolean =>
+        dotAt(n, positions, (count - 1) * n, positions, (count - 1) * n) < bound(n);
+      const { path, arrived } = yield* pathOf(session, start, longest, { objective, enough: home });
       if (session.cancelled) return undefined;
-      if (!arrived || dot(end, end) < bound(n)) continue;
+      const logDensity = -path.values[path.count - 1]!;
+      if (!arrived || home(path) || logDensity < this.#height - unlikely(n)) continue;
+      const end = path.positions.slice((path.count - 1) * n, path.count * n);
       // Each end is looked into once.
       const near = this.#ends.some((e) => {
         let square = 0;
@@ -100,7 +114,7 @@ class Search {
       this.#ends.push(end);
       if (near) continue;
       drawsFromNormals(q, 1, end, theta);
-      return { point: theta, logDensity: -path.values[path.count - 1]! };
+      return { point: theta, logDensity };
     }
     return undefined;
   }
