@@ -59,6 +59,10 @@ export const enum Advi {
   logMap = 184,
   /** Eta of polynomial-decay averaging (Shamir & Zhang 2013); 0 is the plain mean. */
   averagePower = 192,
+  /** [D][32] direction numbers: normals are scrambled Sobol points, a new scrambling each step; 0: they are independent. */
+  directions = 200,
+  /** Moments only: the step whose scrambling the next ones share, and go on in. */
+  scrambling = 204,
   bytes = 208,
 }
 

@@ -14,6 +14,7 @@ import { ld, st } from "./lanes";
 import { exp } from "./math";
 import { adam, average } from "./optimizer";
 import { convert, fillNormals, normalPairs, NORMALS, philox, VALUES, WORDS } from "./random";
+import { sobol } from "./sobol";
 import { drawBatches, evaluate } from "./tape";
 
 const HALF_LOG_2PI: f64 = 0.91893853320467274178;
@@ -102,6 +103,16 @@ function normals(state: usize): usize {
   if (word(state, Advi.noiseHost)) return 0;
   const first = load<u32>(state, Advi.step);
   store<u32>(state, first, Advi.noiseFirst);
+  const directions = address(state, Advi.directions);
+  if (directions) {
+    for (let k = 0; k < steps; k++) {
+      sobol(
+        directions, word(state, Advi.dimension), 0, word(state, Advi.draws), 0, load<u32>(state, Advi.seedLow),
+        load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first + k, 3, noise + <usize>k * count,
+      );
+    }
+    return noise;
+  }
   if (word(state, Advi.draws) == 1 && steps > 1) {
     fillNormalSteps(
       load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first, steps,

@@ -8,7 +8,9 @@ import { f64, i32, Scope } from "../core/memory.js";
 import { Program } from "../core/program.js";
 import type { Target } from "../target.js";
 import { seedWords } from "./core-normals.js";
+import type { Sampling } from "./draws.js";
 import { type AffineMap, type FamilyName, logDeterminantOfMap, type Parameters, strictSize } from "./families.js";
+import { sobolDirections } from "./sobol-points.js";
 
 export const entropies = ["closedForm", "monteCarlo", "stl"] as const;
 export type Entropy = (typeof entropies)[number];
@@ -22,6 +24,8 @@ export interface AdviSettings {
   readonly stream: number;
   /** The target is a likelihood, and every coordinate has the prior N(0, 1), whose divergence is taken in closed form. */
   readonly standardPrior?: boolean;
+  /** Default "random". */
+  readonly sampling?: Sampling;
 }
 
 /** The program of a target for some draws at once: the model's own, or one that calls the JavaScript object draw by draw. */
@@ -77,6 +81,7 @@ export class AdviState {
   readonly #size: number;
   readonly #strict: number;
   readonly #owns: boolean;
+  readonly #directions: number;
 
   constructor(
     target: Target,
@@ -122,6 +127,8 @@ export class AdviState {
       [Advi.standardPrior, settings.standardPrior ? 1 : 0],
     ];
     for (const [at, value] of words) this.#put(at, value);
+    this.#directions = settings.sampling === "sobol" ? sobolDirections(dimension, scope) : 0;
+    this.independent = false;
     this.entropy = settings.entropy;
     this.seek(settings.stream, 0);
     this.resetOptimizer(0.01);
@@ -147,7 +154,13 @@ export class AdviState {
   seek(stream: number, step: number): void {
     this.#put(Advi.stream, stream);
     this.#put(Advi.step, step);
+    this.#put(Advi.scrambling, step);
     this.#put(Advi.noiseFirst, 0x8000_0000 | 0);
+  }
+
+  /** Whether the normals are independent where Sobol points were asked for: what is judged by the spread of draws needs that. */
+  set independent(independent: boolean) {
+    this.#put(Advi.directions, independent ? 0 : this.#directions);
   }
 
   /** Number of the step to come. */

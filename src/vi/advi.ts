@@ -9,6 +9,7 @@ import type { AdamCheckpoint } from "./adam-checkpoint.js";
 import { adamStages, type StageEnd } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
 import { checkFit, type FinalCheck } from "./check.js";
+import type { Sampling } from "./draws.js";
 import type { FamilyName, FitFamily } from "./families.js";
 import { denseGaussian, type Gaussian } from "./gaussian.js";
 import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./initial.js";
@@ -30,6 +31,8 @@ export interface AdviOptions {
   readonly entropy: Entropy | "auto";
   /** Draws per Adam step, 1 or even. */
   readonly draws: number;
+  /** What they are; default "random". */
+  readonly sampling?: Sampling | undefined;
   readonly maxSteps: number;
   readonly seed: number;
   /** A fixed rate for Adam; absent: chosen and lowered. */
@@ -83,7 +86,7 @@ interface Answer {
 
 /** Runs ADVI. */
 export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> {
-  const session = new Session(target, options.seed);
+  const session = new Session(target, options.seed, options.sampling);
   session.limit = options.maxSteps;
   session.adam.resume = options.resume;
   try {

@@ -23,6 +23,7 @@ import { multipathRun, type WeightedDraws } from "./multipath.js";
 import type { Outcome } from "./outcome.js";
 import { type Path, pathfinderRun, pathRun } from "./pathfinder.js";
 import { pathCount } from "./paths.js";
+import { corePoints } from "./sobol-points.js";
 import { objection, objectionWords, type Shift, settled, shiftByWeights } from "./witness.js";
 
 export const algorithms = [
@@ -53,8 +54,8 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
   laplace: ["init", "maxSteps"],
   pathfinder: ["init", "maxSteps"],
   multipathPathfinder: ["maxSteps"],
-  dadvi: ["family", "maxSteps"],
-  bam: ["family", "rank", "maxSteps"],
+  dadvi: ["family", "sampling", "maxSteps"],
+  bam: ["family", "rank", "sampling", "maxSteps"],
 };
 
 /** The families that an algorithm can fit, where it lets the user choose. */
@@ -77,16 +78,16 @@ export interface Given {
 }
 
 /** Columns of the low-rank family. */
-const defaultRank = 8;
+export const defaultRank = 8;
 
 /** What the ascent by a first-order method is asked for, or undefined when ADVI is done by its own means. */
 export function ascentOptions(options: AdviOptions, given: Given): AscentOptions | undefined {
   const { optimizer, entropy, family = options.family, rank = defaultRank } = given;
   if (family !== "lowRank" && !optimizer) return undefined;
-  const { draws, maxSteps, seed, init, warmUp, checkDraws } = options;
+  const { draws, sampling, maxSteps, seed, init, warmUp, checkDraws } = options;
   // The closed form and its estimate from draws have the same gradients.
   const term = entropy === "proximal" ? entropy : entropy === undefined || entropy === "stl" ? "stl" : "closedForm";
-  return { family, rank, entropy: term, optimizer, draws, maxSteps, seed, init, warmUp, checkDraws };
+  return { family, rank, entropy: term, optimizer, draws, sampling, maxSteps, seed, init, warmUp, checkDraws };
 }
 
 /**
@@ -164,6 +165,7 @@ export function* tried(
   const normals = coreNormals(options.seed);
   const common = { normals, maxSteps: given.maxSteps, draws: options.checkDraws };
   const from = { ...common, start: start.point };
+  const points = options.sampling === "sobol" ? corePoints(options.seed) : undefined;
   const result = (outcome: Outcome<Gaussian>, more: Partial<FitResult> = {}): FitResult => {
     const shift = outcome.check && shiftByWeights(target, outcome.check);
     return {
@@ -247,6 +249,8 @@ export function* tried(
         ...common,
         start: start.gaussian,
         family,
+        drawKind: points && "matchedSobol",
+        points,
         // In the coordinates of its last fit it needs no more steps than Newton's method, and no products (docs/architecture.md).
         optimiser: "lbfgs",
       });
@@ -258,10 +262,11 @@ export function* tried(
         given.family === "lowRank"
           ? yield* bamLowRankRun(evaluator, {
               ...common,
+              points,
               rank: given.rank,
               start: gaussian && { mean: gaussian.mean, scale: standardDeviations(gaussian) },
             })
-          : yield* bamRun(evaluator, { ...common, start: gaussian });
+          : yield* bamRun(evaluator, { ...common, points, start: gaussian });
       return and(outcome, { refused: outcome.refused, steps: outcome.steps });
     }
   }

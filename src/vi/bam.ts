@@ -9,7 +9,7 @@ import { type Control, finish, type Run } from "../optim/run.js";
 import { type StoppingReport, StoppingRule } from "../optim/stopping.js";
 import { checkTarget, type Target } from "../target.js";
 import { bamUpdate } from "./bam-update.js";
-import type { NormalSource } from "./draws.js";
+import { batchNormals, type NormalSource, type PointSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
 import { type DenseGaussian, denseGaussian, drawsFromNormals, type Gaussian, logDensityOfNormals } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
@@ -17,6 +17,8 @@ import { wayIn } from "./pathfinder.js";
 
 export interface BamOptions extends Control {
   readonly normals: NormalSource;
+  /** For low-discrepancy draws in place of independent ones. */
+  readonly points?: PointSource | undefined;
   /** Draws per step; default D + 2, at least 8 and at most 32. */
   readonly batch?: number | undefined;
   /** Steps, those of the path that it begins on included; default 500 and up to 60 of the path. */
@@ -72,7 +74,7 @@ export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResul
   let status: BamResult["status"] = "maxSteps";
   let step = 0;
   while (step < maxSteps) {
-    options.normals.fill(z, streams.batch, step);
+    batchNormals(options, z, n, streams.batch, step);
     drawsFromNormals(q, batch, z, points);
     logDensityOfNormals(q, batch, z, logq);
     evaluator.batch(batch, points, gradients, values);
@@ -176,6 +178,7 @@ export function bam(target: Target, options: BamOptions): BamResult {
   checkTarget("target", target);
   knownOptions("bam", options, [
     "normals",
+    "points",
     "batch",
     "maxSteps",
     "lambda",
@@ -186,6 +189,8 @@ export function bam(target: Target, options: BamOptions): BamResult {
     "onProgress",
   ]);
   if (typeof options.normals?.fill !== "function") throw typeError("bam.normals", "a NormalSource", options.normals);
+  if (options.points !== undefined && typeof options.points.fill !== "function")
+    throw typeError("bam.points", "a PointSource", options.points);
   if (options.batch !== undefined) integer("bam.batch", options.batch, 1);
   if (options.maxSteps !== undefined) integer("bam.maxSteps", options.maxSteps, 1);
   if (options.draws !== undefined) integer("bam.draws", options.draws, 2);
