@@ -47,7 +47,8 @@ export interface FitOptions {
   /** Columns of the low-rank family; default 8, never more than the dimension. */
   readonly rank?: number | undefined;
   /**
-   * Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. "proximal", for
+   * Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. "mixed": both, with a
+   * weight for each parameter that is learnt from the steps before to have the least noise, for ADVI's own steps. "proximal", for
    * optimisers with one rate for all (`sgd`, `dog`, `dowg`): a proximal step on the scales, which keeps them positive.
    */
   readonly entropy?: Entropy | "proximal" | undefined;
@@ -214,6 +215,12 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
   const optimizer = options.optimizer === undefined ? undefined : checkOptimizer(name("optimizer"), options.optimizer);
   const entropy =
     options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, [...entropies, "proximal"]);
+  if (entropy === "mixed" && (optimizer || family === "lowRank"))
+    throw rangeError(
+      name("entropy"),
+      '"closedForm", "monteCarlo" or "stl" with an optimizer, and for low rank',
+      entropy,
+    );
   if (entropy === "proximal" && (!optimizer?.rate || family === "lowRank"))
     throw rangeError(
       name("entropy"),
