@@ -29,6 +29,7 @@ export interface CoreExports {
     seedLow: number,
     seedHigh: number,
     stream: number,
+    step: number,
     flags: number,
     out: number,
   ): void;

@@ -2,7 +2,14 @@
 // covariance is A A^T with a square root A that is cheap to apply and to invert: draws are mean + A z, and every density,
 // however the point was drawn, goes through z = A^-1 (x - mean). Batches are [draw][dimension]; nothing here allocates per draw.
 
-import { invertLower, logDiagonal, lowerTimesTransposed, multiplyLower, solveLower } from "../linalg/cholesky.js";
+import {
+  cholesky as factorise,
+  invertLower,
+  logDiagonal,
+  lowerTimesTransposed,
+  multiplyLower,
+  solveLower,
+} from "../linalg/cholesky.js";
 import { log, logTwoPi } from "../linalg/elementary.js";
 import { addScaledAt, dotAt } from "../linalg/vector.js";
 
@@ -156,6 +163,19 @@ export function gaussianCovariance(g: Gaussian): Float64Array {
   for (let i = 0; i < n; i++)
     for (let j = 0; j <= i; j++) out[i * n + j] = out[j * n + i] = dotAt(n, root, i * n, root, j * n);
   return out;
+}
+
+/** The same Gaussian with a full Cholesky factor; where rounding has spoilt that of a low-rank one, its diagonal alone. */
+export function denseGaussian(g: Gaussian): DenseGaussian {
+  if (g.kind === "dense") return g;
+  const n = g.mean.length;
+  if (g.kind === "lowRank") {
+    const covariance = gaussianCovariance(g);
+    if (factorise(covariance, n)) return { kind: "dense", mean: g.mean, cholesky: covariance };
+  }
+  const cholesky = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) cholesky[i * n + i] = g.scale[i]!;
+  return { kind: "dense", mean: g.mean, cholesky };
 }
 
 /** Marginal standard deviations. */
