@@ -10,7 +10,7 @@ export const enum Advi {
   draws = 8,
   /** 0 mean-field, 1 full-rank. */
   family = 12,
-  /** 0 closed form, 1 Monte Carlo, 2 sticking the landing. */
+  /** 0 closed form, 1 Monte Carlo, 2 sticking the landing, 3 a learned mix of the first and the last. */
   entropy = 16,
   /** Number of doubles in the parameters, padding included. */
   size = 20,
@@ -59,7 +59,21 @@ export const enum Advi {
   logMap = 184,
   /** Eta of polynomial-decay averaging (Shamir & Zhang 2013); 0 is the plain mean. */
   averagePower = 192,
-  bytes = 208,
+  /** [D][32] direction numbers: normals are scrambled Sobol points, a new scrambling each step; 0: they are independent. */
+  directions = 200,
+  /** Moments only: the step whose scrambling the next ones share, and go on in. */
+  scrambling = 204,
+  /**
+   * Of the learned mix (assembly/mix.ts), per parameter, with the ELBO after them (`gradient` too then has it there): difference of the
+   * estimators, its running covariance with the gradient and variance, and the gradient's running mean.
+   */
+  difference = 208,
+  covariance = 212,
+  variance = 216,
+  usualGradient = 220,
+  /** Steps that these have seen. */
+  learnt = 224,
+  bytes = 240,
 }
 
 /** Moments of gradients (assembly/moments.ts); `state` is an ADVI state that holds q. */

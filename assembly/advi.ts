@@ -13,7 +13,9 @@ import { klStandardNormal } from "./kl";
 import { ld, st } from "./lanes";
 import { exp } from "./math";
 import { adam, average } from "./optimizer";
+import { learn, LEARNING, mix } from "./mix";
 import { convert, fillNormals, normalPairs, NORMALS, philox, VALUES, WORDS } from "./random";
+import { sobol } from "./sobol";
 import { drawBatches, evaluate } from "./tape";
 
 const HALF_LOG_2PI: f64 = 0.91893853320467274178;
@@ -102,6 +104,16 @@ function normals(state: usize): usize {
   if (word(state, Advi.noiseHost)) return 0;
   const first = load<u32>(state, Advi.step);
   store<u32>(state, first, Advi.noiseFirst);
+  const directions = address(state, Advi.directions);
+  if (directions) {
+    for (let k = 0; k < steps; k++) {
+      sobol(
+        directions, word(state, Advi.dimension), 0, word(state, Advi.draws), 0, load<u32>(state, Advi.seedLow),
+        load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first + k, 3, noise + <usize>k * count,
+      );
+    }
+    return noise;
+  }
   if (word(state, Advi.draws) == 1 && steps > 1) {
     fillNormalSteps(
       load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), first, steps,
@@ -218,11 +230,45 @@ export function adviGradient(state: usize): bool {
       parameters + 2 * pad, gradient, gradient + pad, gradient + 2 * pad,
     );
   } else {
-    const spread = entropy ? sumOfSquares(dimension * draws, eps) / <f64>draws : <f64>dimension;
+    const spread = entropy == 1 || entropy == 2 ? sumOfSquares(dimension * draws, eps) / <f64>draws : <f64>dimension;
     elbo += sum(dimension, parameters + pad) + load<f64>(state, Advi.logMap) + <f64>dimension * HALF_LOG_2PI + 0.5 * spread;
   }
+  if (entropy == 3) elbo = mixed(state, eps, elbo);
   store<f64>(state, elbo, Advi.elbo);
   return true;
+}
+
+/** Doubles of the learned mix: the parameters, rounded up to even, and the ELBO. */
+// @ts-ignore: decorator
+@inline function mixSize(state: usize): i32 { return ((word(state, Advi.size) + 1) & ~1) + 2; }
+
+/** Mixes the gradient by the weights learnt so far, after what sticking the landing would add to it; returns the ELBO, mixed like it. */
+function mixed(state: usize, eps: usize, elbo: f64): f64 {
+  const dimension = word(state, Advi.dimension);
+  const draws = word(state, Advi.draws);
+  const map = word(state, Advi.map);
+  const difference = address(state, Advi.difference);
+  const gradient = address(state, Advi.gradient);
+  const scale = address(state, Advi.scale);
+  const pad = padded(dimension) << 3;
+  const u = address(state, Advi.work2);
+  if (word(state, Advi.family)) {
+    solveTransposed(dimension, draws, scale, address(state, Advi.parameters) + 2 * pad, eps, u);
+    pullDiagonal(dimension, draws, u, eps, scale, false, -1, difference, difference + pad);
+    pullTriangular(dimension, draws, u, eps, difference + 2 * pad);
+  } else {
+    memory.fill(u, 0, <usize>(dimension * draws) << 3);
+    const location = map ? address(state, Advi.location) : difference;
+    pullDiagonal(dimension, draws, u, eps, scale, true, -1, location, difference + pad);
+    if (map) fromModel(state, 1, location, difference);
+  }
+  const size = mixSize(state);
+  const at = <usize>(size - 2) << 3;
+  store<f64>(gradient + at, elbo);
+  store<f64>(difference + at, 0.5 * (sumOfSquares(dimension * draws, eps) / <f64>draws - <f64>dimension));
+  if (word(state, Advi.learnt) >= LEARNING)
+    mix(size, gradient, difference, address(state, Advi.covariance), address(state, Advi.variance));
+  return load<f64>(gradient + at);
 }
 
 /** The first draw whose log density or gradient is not finite; 0 when it was the sum that overflowed. */
@@ -246,6 +292,14 @@ export function adviUpdate(state: usize): bool {
     size, parameters, address(state, Advi.gradient), address(state, Advi.first), address(state, Advi.second),
     state + Advi.optimizer,
   );
+  if (word(state, Advi.entropy) == 3) {
+    const learnt = word(state, Advi.learnt);
+    learn(
+      mixSize(state), address(state, Advi.gradient), address(state, Advi.difference), address(state, Advi.covariance),
+      address(state, Advi.variance), address(state, Advi.usualGradient), learnt,
+    );
+    store<i32>(state, learnt + 1, Advi.learnt);
+  }
   const step = word(state, Advi.step);
   const trace = address(state, Advi.trace);
   if (trace) store<f64>(trace + (<usize>(step - word(state, Advi.traceFirst)) << 3), load<f64>(state, Advi.elbo));

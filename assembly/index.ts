@@ -26,7 +26,7 @@ export { drawBatches } from "./tape";
 // Samplers
 /** (family of samplers.ts, n, a, seedLow, seedHigh, stream): exact samples of a distribution, one per element */
 export { sample } from "./sampler";
-/** (directions, dimensions, firstDimension, points, first, seedLow, seedHigh, stream, 1 scrambled | 2 normal, out[dimension][point]): Sobol points */
+/** (directions, dimensions, firstDimension, points, first, seedLow, seedHigh, stream, step, 1 scrambled | 2 normal, out[dimension][point]): Sobol points */
 export { sobol } from "./sobol";
 
 // Variational inference: the state is laid out in advi-state.ts.

@@ -7,6 +7,7 @@ import { Advi, Moments } from "./advi-state";
 import { sum, transposeDiagonal, transposeTriangular } from "./family";
 import { add, hsum, ld, madd, mul, st, sub } from "./lanes";
 import { fillNormals } from "./random";
+import { sobol } from "./sobol";
 import { evaluate } from "./tape";
 
 // @ts-ignore: decorator
@@ -19,10 +20,21 @@ export function momentsDraw(m: usize): void {
   const bytes = <usize>load<i32>(state, Advi.draws) << 3;
   let from = word(m, Moments.half);
   let to = <usize>load<u32>(state, Advi.noise);
-  fillNormals(
-    load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream),
-    load<u32>(state, Advi.step), load<i32>(state, Advi.draws) >> 1, dimension, from, 0, 0,
-  );
+  const step = load<u32>(state, Advi.step);
+  const pairs = load<i32>(state, Advi.draws) >> 1;
+  const directions = word(state, Advi.directions);
+  if (directions) {
+    const scrambling = load<u32>(state, Advi.scrambling);
+    sobol(
+      directions, dimension, 0, pairs, (step - scrambling) * pairs, load<u32>(state, Advi.seedLow),
+      load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), scrambling, 3, from,
+    );
+  } else {
+    fillNormals(
+      load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.stream), step, pairs, dimension,
+      from, 0, 0,
+    );
+  }
   const half = bytes >> 1;
   for (let i = 0; i < dimension; i++) {
     for (let s: usize = 0; s < half; s += 16) {

@@ -1,7 +1,7 @@
 // Sobol points (Sobol 1967; direction numbers of Joe & Kuo 2008, brought by src/core/sobol.ts) in Gray-code order, with nested
 // uniform scrambling (Owen 1995) by a hash (Laine & Karras 2011; Burley, JCGT 9, 2020), as uniforms or as normals. Digits are
 // kept from the least significant bit up, so that products and sums, whose carries go up, change a digit by the digits before it
-// only: that is what makes the hash a nested scrambling. A number depends on (seed, stream, dimension, point) alone.
+// only: that is what makes the hash a nested scrambling. A number depends on (seed, stream, step, dimension, point) alone.
 
 import { add, mul, splat } from "./lanes";
 import { philox, SCRAMBLES, STREAM, WORDS } from "./random";
@@ -40,21 +40,24 @@ const POINTS: usize = memory.data(32, 16);
 
 /**
  * out[dimension][point] for dimensions firstDimension + 0, 1, … (`directions`: their 32 direction numbers each, reversed) and
- * points first + 0, 1, …, first + points <= 2^32. `flags`: 1 scrambled, 2 normals.
+ * points first + 0, 1, …, first + points <= 2^32. `flags`: 1 scrambled, 2 normals. Each (stream, step) is a scrambling of its own.
  */
 export function sobol(
   directions: usize, dimensions: u32, firstDimension: u32, points: u32, first: u32, seedLow: u32, seedHigh: u32,
-  stream: u32, flags: u32, out: usize,
+  stream: u32, step: u32, flags: u32, out: usize,
 ): void {
   const normal = (flags & 2) != 0;
   const skip = first & 3;
   for (let d: u32 = 0; d < dimensions; d++, directions += 128, out += <usize>points << 3) {
-    // Two seeds per dimension: 2^64 scramblings.
-    philox(
-      i32x4.splat(firstDimension + d), i32x4.splat(0), i32x4.splat(0), i32x4.splat(SCRAMBLES | (stream & STREAM)), seedLow,
-      seedHigh);
-    const seed0 = load<u32>(WORDS);
-    const seed1 = load<u32>(WORDS + 16);
+    // Two seeds per dimension: 2^64 scramblings. One call makes those of four.
+    const lane = <usize>(d & 3) << 2;
+    if (!lane) {
+      philox(
+        i32x4.add(i32x4.splat(firstDimension + d), i32x4(0, 1, 2, 3)), i32x4.splat(0), i32x4.splat(step),
+        i32x4.splat(SCRAMBLES | (stream & STREAM)), seedLow, seedHigh);
+    }
+    const seed0 = load<u32>(WORDS + lane);
+    const seed1 = load<u32>(WORDS + lane, 16);
     const v0 = load<u32>(directions);
     const v1 = load<u32>(directions, 4);
     const steps = i32x4.replace_lane(

@@ -1,6 +1,6 @@
 // `npm run bench`: the engine beside a hand-written TypeScript version of the same work, for the workloads W1–W4 (steps of a fit) and W5
-// (single kernels), on the baseline and the relaxed build of the core. Each workload runs in a process of its own (child.ts);
-// here options are read and the table is printed.
+// (single kernels), on the baseline and the relaxed build of the core, and the time that a user waits (cold.ts). Each workload runs in a
+// process of its own (child.ts); here options are read and the tables are printed.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,12 +8,14 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Benchmark from "benchmark";
+import { measureWaits, waitTable } from "./cold.js";
 import { workloads } from "./data.js";
 import type { Report, Row } from "./measure.js";
+import { chosen, optionsOf } from "./options.js";
 import { table } from "./table.js";
 
 const usage = `npm run bench -- [options]
-  --only W1,W2    workloads: ${workloads.map((w) => w.name).join(", ")}, W5 or one kernel of it, as W5:exp
+  --only W1,W2    workloads: ${workloads.map((w) => w.name).join(", ")}, W5 or one kernel of it, as W5:exp; cold
   --build NAME    release, relaxed or both (default)
   --quick         a third of the cycles
   --json          one JSON document instead of the table
@@ -21,30 +23,21 @@ const usage = `npm run bench -- [options]
 
 const builds = ["release", "relaxed"] as const;
 
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: "string" },
-        build: { type: "string", default: "both" },
-        quick: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-    const all = [...workloads.map((w) => w.name), "W5"];
-    const names = values.only?.split(",").map((s) => s.trim()) ?? all;
-    const unknown = names.find((name) => !all.includes(name.split(":")[0]!));
-    if (unknown !== undefined)
-      throw new RangeError(`--only: expected workloads of ${all.join(", ")}, got "${unknown}"`);
-    const chosen = builds.filter((b) => values.build === "both" || values.build === b);
-    if (!chosen.length) throw new RangeError(`--build: expected release, relaxed or both, got "${values.build}"`);
-    return { ...values, names, builds: chosen };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
-    process.exit(2);
-  }
-}
+const opt = optionsOf(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      build: { type: "string", default: "both" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const names = chosen("only", values.only, [...workloads.map((w) => w.name), "W5", "cold"], true);
+  const some = builds.filter((b) => values.build === "both" || values.build === b);
+  if (!some.length) throw new RangeError(`--build: expected release, relaxed or both, got "${values.build}"`);
+  return { ...values, names, builds: some };
+});
 
 function measure(name: string, build: string, quick: boolean): Report {
   const child = fileURLToPath(new URL("child.ts", import.meta.url));
@@ -57,19 +50,17 @@ function measure(name: string, build: string, quick: boolean): Report {
   return JSON.parse(stdout) as Report;
 }
 
-const { names, builds: chosen, quick, json, help } = options();
-if (help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
+const { quick, json } = opt;
 const rows: Row[] = [];
 const notes: string[] = [];
-for (const name of names)
-  for (const build of chosen) {
+for (const name of opt.names.filter((n) => n !== "cold"))
+  for (const build of opt.builds) {
     const report = measure(name, build, quick);
     rows.push(...report.rows);
     if (report.skipped !== undefined) notes.push(`${name}, ${build}: skipped: ${report.skipped}`);
   }
+
+const waits = opt.names.includes("cold") ? measureWaits(quick) : [];
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -81,10 +72,12 @@ const machine = {
   benchmark: Benchmark.version,
   processor: cpus()[0]?.model.trim() ?? "unknown",
 };
-if (json) process.stdout.write(`${JSON.stringify({ machine, rows, notes }, null, 2)}\n`);
+if (json) process.stdout.write(`${JSON.stringify({ machine, rows, notes, waits }, null, 2)}\n`);
 else {
   process.stdout.write(
-    `variational ${machine.variational}, Node ${machine.node} (V8 ${machine.v8}), benchmark.js ${machine.benchmark}, ${machine.processor}\n\n${table(rows)}\n`,
+    `variational ${machine.variational}, Node ${machine.node} (V8 ${machine.v8}), benchmark.js ${machine.benchmark}, ${machine.processor}\n`,
   );
+  if (rows.length) process.stdout.write(`\n${table(rows)}\n`);
+  if (waits.length) process.stdout.write(`\n${waitTable(waits)}\n`);
   for (const note of notes) process.stdout.write(`${note}\n`);
 }

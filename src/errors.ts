@@ -45,15 +45,14 @@ export function integer(
   low = Number.MIN_SAFE_INTEGER,
   high = Number.MAX_SAFE_INTEGER,
 ): number {
-  const bounds =
+  if (Number.isInteger(value) && (value as number) >= low && (value as number) <= high) return value as number;
+  const expected =
     high === Number.MAX_SAFE_INTEGER
       ? low === Number.MIN_SAFE_INTEGER
         ? "an integer"
         : `an integer of at least ${low}`
       : `an integer in ${low}..${high}`;
-  if (typeof value !== "number") throw typeError(label, bounds, value);
-  if (!Number.isInteger(value) || value < low || value > high) throw rangeError(label, bounds, value);
-  return value;
+  throw typeof value === "number" ? rangeError(label, expected, value) : typeError(label, expected, value);
 }
 
 /** One of a fixed set of words. */

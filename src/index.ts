@@ -10,8 +10,9 @@ export { type LogLikelihoodMatrix, Loo, type LooComparison, looCompare, looOfMat
 export { khatThreshold, type Psis, psis, type WeightedEstimate, weightedMean } from "./diagnostics/psis.js";
 // Saving
 export { loadPosterior, SavedPosterior, savePosterior } from "./io/save.js";
+export { censored, truncated } from "./model/bounded.js";
 export { constrain, type LatentValues, logJacobian, unconstrain } from "./model/constrain.js";
-export type { DataLike } from "./model/data.js";
+export type { DataLike, PartialData, PartialDataLike } from "./model/data.js";
 // Distributions
 export { Distribution, flat } from "./model/distribution.js";
 export * from "./model/distributions/continuous.js";
@@ -55,16 +56,17 @@ export {
   sum,
   tanh,
 } from "./model/expression.js";
+export { independent } from "./model/independent.js";
 export { type KLEstimate, type KLOptions, klDivergence, klEstimate } from "./model/kl.js";
 export { klExpression } from "./model/kl-expression.js";
+export type { Mask } from "./model/missing.js";
 export { mixture } from "./model/mixture.js";
 export type {
   Definition,
   DrawnSite,
+  MaskOptions,
   Model,
   ModelContext,
-  PlateHandle,
-  PlateOptions,
   SampleOptions,
   Traced,
   TracedModel,
@@ -72,6 +74,8 @@ export type {
 } from "./model/model.js";
 // Writing a model
 export { model } from "./model/model.js";
+export type { ObservedPart } from "./model/observation.js";
+export type { DataOptions, PartialDataOptions, PlateHandle, PlateOptions } from "./model/plate.js";
 export { type SampleGradient, sampleWithGradient } from "./model/sample-gradient.js";
 export type { SampleOptions as SamplerOptions } from "./model/sampler.js";
 export type { Support } from "./model/support.js";
@@ -100,7 +104,7 @@ export {
   upper,
   zeroSum,
 } from "./model/support.js";
-export { censored, independent, truncated, zeroInflated } from "./model/wrappers.js";
+export { zeroInflated } from "./model/zero-inflated.js";
 // Optimisers
 export { type Average, polynomialAverage, proximalScale, tailAverage } from "./optim/averaging.js";
 export {

@@ -222,7 +222,10 @@ export class Posterior {
     if (this.#logRatios) {
       const smoothed = psis(this.#logRatios);
       this.#psis = smoothed;
-      if (smoothed.khat <= smoothed.threshold && smoothed.effectiveDraws >= fewest && smoothed.khat !== 0)
+      const { khat, threshold, effectiveDraws } = smoothed;
+      // A k-hat of 0 means equal ratios in the tail, but not everywhere where the draws come from several components.
+      const alike = khat === 0 && effectiveDraws > 0.999999 * draws;
+      if (khat <= threshold && effectiveDraws >= fewest && !alike)
         this.#order = resampleWithReplacement(smoothed.weights, draws, new Float64Array(draws).fill(0.5));
     }
     this.#values = values;

@@ -52,7 +52,7 @@ export interface Target {
    * Writes the Hessian of the log density at `theta` times `vector` into `out` (length `dimension`). When absent, algorithms that
    * need second derivatives take central differences of gradients.
    */
-  hessianVector?(theta: Float64Array, vector: Float64Array, out: Float64Array): void;
+  readonly hessianVector?: ((theta: Float64Array, vector: Float64Array, out: Float64Array) => void) | undefined;
   /** Why there is no `hessianVector`, for messages: what has no second derivatives. */
   readonly withoutSecondDerivatives?: readonly string[];
   /** Names of the unconstrained coordinates; "theta[0]", … when absent. */

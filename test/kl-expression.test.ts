@@ -70,6 +70,14 @@ const pairs: [Maker, number[], Maker, number[]][] = [
   [v.chiSquare, [3], v.chiSquare, [5.5]],
   [v.beta, [2.5, 0.75], v.beta, [1.25, 3]],
   [v.gumbel, [0.5, 1.5], v.gumbel, [0.25, 2]],
+  [v.weibull, [1.5, 2], v.weibull, [2.25, 1.25]],
+  [v.weibull, [0.75, 1], v.weibull, [0.5, 3]],
+  [v.pareto, [1.5, 3.5], v.pareto, [1.25, 2.5]],
+  [v.vonMises, [0.25, 2], v.vonMises, [1, 3.5]],
+  [v.vonMises, [3, 30], v.vonMises, [0.5, 0.25]],
+  [v.weibull, [1.5, 2], v.gamma, [2.5, 1.5]],
+  [v.weibull, [1.5, 2], v.exponential, [0.75]],
+  [v.weibull, [1.5, 2], v.normal, [0.25, 1.75]],
   [v.poisson, [3.5], v.poisson, [5.25]],
   [v.poissonLog, [1.25], v.poisson, [3]],
   [v.bernoulliLogit, [0.25], v.bernoulliLogit, [1.5]],
@@ -159,6 +167,16 @@ describe("vectors", () => {
     if (!name.includes("precision"))
       agree((x) => v.independent(v.normal(x[0]!, x[1]!)), p, [[0.5, 1], [1.5, 0.5], ...values.slice(2)]);
   });
+});
+
+test("is infinite where a Pareto distribution begins below the other", () => {
+  const pareto = (x: v.Value[], i: number): v.Distribution => v.pareto(x[i]!, x[i + 1]!);
+  const found = inModel(
+    (x) => pareto(x, 0),
+    (x) => pareto(x, 2),
+    [1.25, 2.5, 1.5, 3.5],
+  );
+  expect(found.value).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("a class without probability adds nothing", () => {

@@ -27,6 +27,11 @@ const works = ({ core }: Loader): boolean => {
   free(pointer);
   return pointer % 16 === 0 && pointer > 0;
 };
+/** The global with some of its members replaced. */
+function stubWebAssembly(members: object): void {
+  const own = Object.getOwnPropertyNames(WebAssembly).map((k) => [k, Reflect.get(WebAssembly, k)]);
+  vi.stubGlobal("WebAssembly", { ...Object.fromEntries(own), ...members });
+}
 /** Modules compiled while `action` runs, without the few bytes that read the core's text. */
 async function compilations(action: () => Promise<void>): Promise<number> {
   const { Module, compile } = WebAssembly;
@@ -43,8 +48,7 @@ async function compilations(action: () => Promise<void>): Promise<number> {
       return Object.prototype.toString.call(value) === "[object WebAssembly.Module]";
     }
   }
-  vi.stubGlobal("WebAssembly", {
-    ...Object.fromEntries(Object.getOwnPropertyNames(WebAssembly).map((k) => [k, Reflect.get(WebAssembly, k)])),
+  stubWebAssembly({
     Module: Counting,
     compile: (source: BufferSource) => {
       note(source);
@@ -209,15 +213,49 @@ test("without relaxed SIMD the baseline is loaded in place of the relaxed build"
   }
 });
 
-test("an engine without SIMD, or without WebAssembly, is told what it lacks", async () => {
-  const spy = vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
+test("where the main thread may not compile the core at once, it is compiled asynchronously", async () => {
   const loader = await fresh();
-  try {
-    await expect(loader.load()).rejects.toThrow("variational needs WebAssembly SIMD (128 bits), which this JavaScript");
-    expect(() => loader.core()).toThrow("variational needs WebAssembly SIMD");
-  } finally {
-    spy.mockRestore();
-  }
+  const { Module } = WebAssembly;
+  // Chrome before version 115.
+  stubWebAssembly({
+    Module: class extends Module {
+      constructor(source: BufferSource) {
+        if (source.byteLength > 4096) throw new RangeError("WebAssembly.Compile is disallowed on the main thread");
+        super(source);
+      }
+      static override [Symbol.hasInstance](value: unknown): boolean {
+        return Object.prototype.toString.call(value) === "[object WebAssembly.Module]";
+      }
+    },
+  });
+  await loader.load();
+  vi.unstubAllGlobals();
+  expect(works(loader)).toBe(true);
+});
+
+test("an engine without SIMD, or without WebAssembly, is told what it lacks", async () => {
+  const loader = await fresh();
+  const { Module, compile } = WebAssembly;
+  // What an engine without SIMD does: refuses modules that have it, the core and the probe.
+  const refuse = (source: BufferSource): void => {
+    if (source.byteLength > 1000) throw new WebAssembly.CompileError("invalid opcode 0xfd");
+  };
+  stubWebAssembly({
+    Module: class extends Module {
+      constructor(source: BufferSource) {
+        refuse(source);
+        super(source);
+      }
+    },
+    compile: async (source: BufferSource) => {
+      refuse(source);
+      return compile(source);
+    },
+    validate: () => false,
+  });
+  await expect(loader.load()).rejects.toThrow("variational needs WebAssembly SIMD (128 bits), which this JavaScript");
+  expect(() => loader.core()).toThrow("variational needs WebAssembly SIMD");
+  await expect(loader.load(bytes)).rejects.toThrow("variational needs WebAssembly SIMD");
   vi.stubGlobal("WebAssembly", undefined);
   expect(() => loader.loadSync()).toThrow("variational needs WebAssembly, which this JavaScript engine lacks");
   vi.unstubAllGlobals();

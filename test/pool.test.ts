@@ -119,7 +119,7 @@ test("data can be handed over; progress comes from every path, at a bounded rate
   expect(table.x).toHaveLength(0);
   expect(there.draws("beta")).toEqual(here.draws("beta"));
   expect(news.length).toBeLessThanOrEqual((performance.now() - began) / 50 + 1);
-  for (const { stage } of news) expect(stage).toMatch(/^(path [1-4]|weights)$/);
+  for (const { stage } of news) expect(stage).toMatch(/^(path [1-4]|search|warm-up|weights)$/);
   here.dispose();
 });
 

@@ -7,7 +7,7 @@ import { core } from "../src/core/load.js";
 import type { Program } from "../src/core/program.js";
 import type { ModelContext } from "../src/index.js";
 import * as v from "../src/index.js";
-import { trace } from "../src/model/model.js";
+import { trace } from "../src/model/trace.js";
 import { c } from "./complex.js";
 import { GraphValues, type Interpreted, interpret } from "./interpreter.js";
 import { randomModel } from "./random-models.js";

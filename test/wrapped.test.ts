@@ -32,6 +32,7 @@ const families: Record<string, (...p: Expression[]) => Distribution> = {
   poisson: (r) => v.poisson(r!),
   negativeBinomial: (m, f) => v.negativeBinomial(m!, f!),
   binomial: (p) => v.binomial(40, v.sigmoid(v.log(p!).sub(v.log1p(p!.neg())))),
+  betaBinomial: (a, b) => v.betaBinomial(40, a!, b!),
   zeroInflated: (r) => v.zeroInflated(v.poisson(r!), 0.25),
   mixture: (a, b, c, d) => v.mixture([0.25, 0.75], [v.gamma(a!, b!), v.gamma(c!, d!)]),
 };
@@ -338,5 +339,74 @@ describe("fits", () => {
       { df: v.gamma(2, 0.2), loc: v.normal(0, 5), scale: v.halfNormal(10) },
       seen,
     );
+  });
+});
+
+describe("beta-binomials, whose distribution function is a sum", () => {
+  const mass = (n: number, a: number, b: number, low: number, high: number): number => {
+    let sum = 0;
+    for (let k = low; k <= Math.min(n, high); k++) sum += Math.exp(v.betaBinomial(n, a, b).logProb(k));
+    return sum;
+  };
+  const inside = (n: number, a: number, b: number, low: number, high: number, k: number): number =>
+    v.betaBinomial(n, a, b).logProb(k) - Math.log(mass(n, a, b, low, high));
+
+  test("between bounds, on numbers, have densities, cdf, moments and samples", () => {
+    const d = v.truncated(v.betaBinomial(10, 2, 3), 2, 5);
+    const p = [2, 3, 4, 5].map((k) => Math.exp(inside(10, 2, 3, 2, 5, k)));
+    [2, 3, 4, 5].forEach((k, i) => {
+      expect(Math.abs(d.logProb(k) - Math.log(p[i]!))).toBeLessThan(1e-14);
+    });
+    expect([...(d.logProb([1, 6, Number.NaN]) as Float64Array)]).toEqual([-Infinity, -Infinity, Number.NaN]);
+    expect(Math.abs(d.cdf(3) - p[0]! - p[1]!)).toBeLessThan(1e-14);
+    expect([...(d.cdf([1, 5, Infinity, Number.NaN]) as Float64Array)]).toEqual([0, 1, 1, Number.NaN]);
+    const mean = p.reduce((a, q, i) => a + q * (i + 2), 0);
+    expect(Math.abs((d.mean() as number) - mean)).toBeLessThan(1e-14);
+    expect([...d.sample(200, { seed: 1 })].every((k) => k >= 2 && k <= 5)).toBe(true);
+  });
+
+  test("programs of other numbers of trials are other programs", () => {
+    for (const n of [3, 5, 20, 40])
+      expect(Math.abs(v.truncated(v.betaBinomial(n, 2, 3), 1, 2).logProb(2) - inside(n, 2, 3, 1, 2, 2))).toBeLessThan(
+        1e-14,
+      );
+    const half = v.mixture([0.5, 0.5], [v.betaBinomial(10, 2, 3), v.betaBinomial(30, 2, 3)]);
+    expect(Math.abs(half.cdf(7) - mass(10, 2, 3, 0, 7) / 2 - mass(30, 2, 3, 0, 7) / 2)).toBeLessThan(1e-14);
+  });
+
+  test("in models have their trials and bounds by row and by element", () => {
+    const target = v
+      .model<void>(({ sample, observe, plate }) => {
+        const rows = plate("row", 3);
+        const [a, b] = [sample("a", v.gamma(2, 1)), sample("b", v.gamma(2, 1))];
+        const d = v.betaBinomial(rows.data([10, 5, 30]), a, b);
+        observe("k", v.truncated(d, rows.data([1, 0, 2]), rows.data([10, 5, 20])), rows.data([3, 2, 7]));
+        const own = sample("own", v.gamma(2, 1), { shape: [2] });
+        observe("j", v.truncated(v.betaBinomial([10, 4], own, b), 1), [3, 2]);
+      })
+      .compile();
+    const at = (theta: ArrayLike<number>): number => {
+      const [a, b, c, e] = Array.from(theta, Math.exp) as [number, number, number, number];
+      const priors = [a, b, c, e].reduce((s, x) => s + v.gamma(2, 1).logProb(x) + Math.log(x), 0);
+      const rows = inside(10, a, b, 1, 10, 3) + inside(5, a, b, 0, 5, 2) + inside(30, a, b, 2, 20, 7);
+      return priors + rows + inside(10, c, b, 1, 10, 3) + inside(4, e, b, 1, 4, 2);
+    };
+    const theta = Float64Array.of(0.3, -0.2, 0.4, 0.1);
+    const gradient = new Float64Array(4);
+    expect(Math.abs(target.logDensityGradient(theta, gradient) - at(theta))).toBeLessThan(1e-12);
+    gradient.forEach((d, i) => {
+      const h = 1e-5;
+      const ahead = theta.map((t, k) => (k === i ? t + h : t));
+      const behind = theta.map((t, k) => (k === i ? t - h : t));
+      expect(Math.abs(d - (at(ahead) - at(behind)) / (2 * h))).toBeLessThan(1e-8); // differences are no better
+    });
+    expect(target.hessianVector).toBeDefined();
+  });
+
+  test("of more than 1,023 trials are refused", () => {
+    expect(() => v.truncated(v.betaBinomial(1024, 2, 3), 2, 5)).toThrow(
+      "truncated(distribution, low, high): expected a distribution whose cdf is a formula, got betaBinomial",
+    );
+    expect(v.truncated(v.betaBinomial(1023, 2, 3), 2).logProb(700)).toBeLessThan(0);
   });
 });

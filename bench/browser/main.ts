@@ -10,6 +10,7 @@ import { build } from "esbuild";
 import { type BrowserName, findBrowser, inBrowser, pageOf } from "../../test/support/engines.js";
 import { workloads } from "../data.js";
 import type { Row } from "../measure.js";
+import { chosen, optionsOf } from "../options.js";
 import { table } from "../table.js";
 import type { PageReport } from "./page.js";
 
@@ -27,43 +28,24 @@ const usage = `npm run bench:browser -- [options]
   --json           one JSON document instead of tables
 `;
 
-function chosen<T extends string>(option: string, given: string | undefined, all: readonly T[]): readonly string[] {
-  if (given === undefined) return all;
-  const wanted = given.split(",").map((s) => s.trim());
-  const unknown = wanted.find((name) => !all.some((one) => one === name.split(":")[0]));
-  if (unknown !== undefined) throw new RangeError(`--${option}: expected some of ${all.join(", ")}, got "${unknown}"`);
-  return wanted;
-}
-
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: "string" },
-        browser: { type: "string" },
-        build: { type: "string" },
-        quick: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-    return {
-      ...values,
-      names: chosen("only", values.only, names),
-      browsers: chosen("browser", values.browser, browsers) as BrowserName[],
-      builds: chosen("build", values.build, builds),
-    };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
-    process.exit(2);
-  }
-}
-
-const opt = options();
-if (opt.help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
+const opt = optionsOf(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      browser: { type: "string" },
+      build: { type: "string" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  return {
+    ...values,
+    names: chosen("only", values.only, names, true),
+    browsers: chosen("browser", values.browser, browsers),
+    builds: chosen("build", values.build, builds),
+  };
+});
 
 const { outputFiles } = await build({
   entryPoints: [fileURLToPath(new URL("page.ts", import.meta.url))],

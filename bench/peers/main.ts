@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { loadBuild } from "../build.js";
 import { quantile } from "../comparison.js";
 import { workloads } from "../data.js";
+import { chosen, optionsOf } from "../options.js";
 import { type Contestant, contestants, ours as oursCommand, writeData } from "./contestants.js";
 import { duel, type Effort, type Outcome, openOurs } from "./duel.js";
 import { documentPart, heading, legend, marks, type OurTimes, type Result, section } from "./report.js";
@@ -21,50 +22,35 @@ const usage = `npm run bench:peers -- [options]
   --write          write the tables into docs/benchmarks.md
 `;
 
-function chosen<T>(
-  option: string,
-  given: string | undefined,
-  all: readonly T[],
-  key: (one: T) => string,
-): readonly T[] {
-  if (given === undefined) return all;
-  const names = given.split(",").map((s) => s.trim());
-  const unknown = names.find((name) => !all.some((one) => key(one) === name));
-  if (unknown !== undefined)
-    throw new RangeError(`--${option}: expected some of ${all.map(key).join(", ")}, got "${unknown}"`);
-  return all.filter((one) => names.includes(key(one)));
-}
-
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: "string" },
-        peers: { type: "string" },
-        quick: { type: "boolean", default: false },
-        processor: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        write: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-    const usual = values.quick && values.only === undefined ? workloads.filter((w) => w.name !== "W3c") : workloads;
-    return {
-      ...values,
-      workloads: chosen("only", values.only, usual, (w) => w.name),
-      contestants: chosen("peers", values.peers, contestants, (c) => c.key),
-    };
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
-    process.exit(2);
-  }
-}
-
-const opt = options();
-if (opt.help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
+const opt = optionsOf(usage, () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      peers: { type: "string" },
+      quick: { type: "boolean", default: false },
+      processor: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const usual = values.quick && values.only === undefined ? workloads.filter((w) => w.name !== "W3c") : workloads;
+  const names = chosen(
+    "only",
+    values.only,
+    usual.map((w) => w.name),
+  );
+  const peers = chosen(
+    "peers",
+    values.peers,
+    contestants.map((c) => c.key),
+  );
+  return {
+    ...values,
+    workloads: usual.filter((w) => names.includes(w.name)),
+    contestants: contestants.filter((c) => peers.includes(c.key)),
+  };
+});
 const effort: Effort = {
   ...(opt.quick ? { blocks: 3, seconds: 0.1, score: false } : { blocks: 7, seconds: 0.2, score: true }),
   processor: opt.processor,

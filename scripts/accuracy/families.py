@@ -52,13 +52,19 @@ def gamma_random(rng):
     return found
 
 
+def gamma_middle(rng):
+    """Where neither function is flat: points of both inverses."""
+    shapes = [short(log(rng, *limits), rng) for limits in [(-2, 3)] * 260 + [(3, 12)] * 160]
+    return [(a, gamma_near(rng, a, 2.5)) for a in shapes]
+
+
 def gamma_points(rng):
     found = [(a, x) for a in EDGES for x in EDGES]
     for a in [0.1, 0.5, 1.0, 2.5, 3.0, 20.0, 255.0, 256.0, 1e4, 1e8]:
         found += [(a, x) for e in (a + 0.5, max(a + 0.5, 1.0), a, 0.75 * a, 1.25 * a, 0.875 * a, 1.125 * a) for x in around(e)]
     for a in [3.0, 256.0, 1.0]:
         found += [(b, a * r) for b in around(a) for r in (0.5, 0.875, 0.9, 1.0, 1.1, 1.25, 1.5)]
-    return found + gamma_random(rng)
+    return found + gamma_random(rng) + gamma_middle(rng)
 
 
 def gamma_special(a, x):
@@ -102,6 +108,12 @@ def beta_random(rng):
     return [p for p in found if 0 < p[2] < 1]
 
 
+def beta_middle(rng):
+    """Where the function is not flat: points of its inverse."""
+    shapes = [[short(log(rng, *limits), rng) for _ in "ab"] for limits in [(-1, 3)] * 140 + [(3, 9)] * 100]
+    return [(a, b, beta_near(rng, a, b, 1.5)) for a, b in shapes]
+
+
 def beta_points(rng):
     few = [0.0, -0.0, 5e-324, 0.5, 1.0, 3.0, 1e300, INF, -INF, NAN, -1.0]
     found = [(a, b, x) for a in few for b in few for x in [0.0, -0.0, 0.3, 1.0, NAN]]
@@ -111,7 +123,7 @@ def beta_points(rng):
         found += [(a, b, x) for e in ((a + 1) / (a + b + 2), a / (a + b), 0.75 * a / (a + b)) for x in around(e)]
     found += [(a, 2.0, x) for a in around(3.0) for x in (0.2, 0.6, 0.9)]
     found += [(8e8, 1e6, x) for x in (0.99875, 0.9987515, 0.998753)] + [(29.0, 4e5, x) for x in (6e-5, 8e-5, 1e-4)]
-    return found + [(30.9, 0.0113, 0.98)] + beta_random(rng)
+    return found + [(30.9, 0.0113, 0.98)] + beta_random(rng) + beta_middle(rng)
 
 
 def beta_special(a, b, x):

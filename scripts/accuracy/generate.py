@@ -215,6 +215,7 @@ def family_table(name):
     column has an inverse, e is followed by "c" and how many ULP of the last argument an ULP of y is.
     """
     family, rng, lines, seen = FAMILIES[name], random.Random(name), [], set()
+    inverted = [0] * len(family.signs)
     signal.signal(signal.SIGALRM, give_up)
     for arguments in family.points(rng):
         words = [hexadecimal(v) for v in arguments]
@@ -235,10 +236,12 @@ def family_table(name):
                 y, e = nearest(v)
                 words += [hexadecimal(y), str(round(e * 100) if y or v == 0 else 1)]
                 if k < len(family.signs) and 1e-307 < y < 1:
-                    words[-1] += moved(family.density(*map(mp.mpf, arguments)) * family.signs[k], y, arguments[-1])
+                    condition = moved(family.density(*map(mp.mpf, arguments)) * family.signs[k], y, arguments[-1])
+                    words[-1] += condition
+                    inverted[k] += condition != ""
         lines.append(" ".join(words) + "\n")
-    if len(lines) < 2000:
-        raise ValueError(f"{name}: expected at least 2000 points, got {len(lines)}")
+    if min([len(lines), *inverted]) < 2000:
+        raise ValueError(f"{name}: expected at least 2000 points, of inverses too, got {len(lines)} and {inverted}")
     (TABLES / f"{name}.txt").write_text("".join(lines))
     return len(lines)
 

@@ -84,7 +84,9 @@ const supports: Readonly<Record<string, string>> = {
 const folder = new URL("../../src/model/", import.meta.url);
 const sources = [
   ...readdirSync(new URL("distributions/", folder)).map((f) => `distributions/${f}`),
-  "wrappers.ts",
+  "bounded.ts",
+  "independent.ts",
+  "zero-inflated.ts",
   "mixture.ts",
   "distribution.ts",
 ].map((f) => readFileSync(new URL(f, folder), "utf8"));

@@ -91,6 +91,11 @@ def binomial(k, p):
     return mp.log(mp.binomial(40, k)) + k * mp.log(p) + (40 - k) * mp.log1p(-p)
 
 
+def beta_binomial(k, a, b):
+    log_beta = lambda x, y: mp.loggamma(x) + mp.loggamma(y) - mp.loggamma(x + y)  # noqa: E731
+    return mp.log(mp.binomial(40, k)) + log_beta(k + a, 40 - k + b) - log_beta(a, b)
+
+
 def zero_inflated(k, r):
     zero = mpf(1) / 4 if k == 0 else mpf(0)
     return mp.log(zero + (1 - mpf(1) / 4) * mp.exp(poisson(k, r)))
@@ -131,10 +136,11 @@ FAMILIES = {
     "poisson": (poisson, *counted(poisson), [(3.5,), (0.001,)], [(2, 6), (150, 200)]),
     "negativeBinomial": (negative_binomial, *counted(negative_binomial), [(3.5, 2.25)], [(2, 6), (1000, 1100)]),
     "binomial": (binomial, *counted(binomial, 40), [(0.25,), (1e-12,)], [(7, 12), (35, 39)]),
+    "betaBinomial": (beta_binomial, *counted(beta_binomial, 40), [(2.25, 3.5), (0.5, 30), (1e4, 1e3)], [(7, 12), (35, 39)]),
     "zeroInflated": (zero_inflated, *counted(zero_inflated), [(3.5,)], [(1, 6), (2, 150)]),
     "mixture": (lambda x, *p: mp.log(mixture(lambda y, a, b: mp.exp(gamma(y, a, b)))(x, *p)), mixture(gamma_cdf), mixture(gamma_sf), [(2.25, 1.5, 8, 2)], [(0.5, 3), (900, 1000)]),
 }
-COUNTS = {"poisson", "negativeBinomial", "binomial", "zeroInflated"}
+COUNTS = {"poisson", "negativeBinomial", "binomial", "betaBinomial", "zeroInflated"}
 
 
 def parts(name, kind, low, high, x):

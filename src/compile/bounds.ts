@@ -71,7 +71,8 @@ function compute(n: Node): Bounds {
   if (n.values) {
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
-    for (const v of n.values) {
+    for (let i = 0; i < n.values.length; i++) {
+      const v = n.values[i]!;
       if (v < low) low = v;
       if (v > high) high = v;
     }

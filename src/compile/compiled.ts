@@ -8,8 +8,9 @@ import { elementNames, type Site, type Target } from "../target.js";
 import * as g from "./arithmetic.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
+import { listingOf } from "./instructions.js";
 import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
-import { constant, eventSize, latent, type Node, node, output, sumEvent, sumRows } from "./node.js";
+import { constant, eventSize, latent, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
 import { type PlainGraph, toPlain } from "./plain.js";
 import { hessianVector, obstacles } from "./second.js";
 import { Store } from "./store.js";
@@ -28,6 +29,19 @@ export interface ModelGraph {
   readonly deterministics: readonly { readonly name: string; readonly value: Node }[];
 }
 
+/** Passes that visit all rows: the product of the numbers of batches of the plates. */
+function batchesOf({ segments }: Lowered): number {
+  const visited = new Set<Plate>();
+  let batches = 1;
+  for (let k = 0; k < segments.length; k++) {
+    const { plate } = segments[k]!;
+    if (!plate || visited.has(plate)) continue;
+    visited.add(plate);
+    batches *= plate.batches;
+  }
+  return batches;
+}
+
 /** Sum of a value over its rows (all rows, when the plate is subsampled) and event. */
 function total(x: Node): Node {
   const sum = sumEvent(sumRows(x));
@@ -39,30 +53,43 @@ function total(x: Node): Node {
  * summed apart, so that they are computed once.
  */
 export function logJoint(terms: readonly Term[]): Node {
-  const groups = new Map<string, Node[]>();
-  const put = (x: Node): void => {
-    const key = `${x.plate?.name ?? ""}|${x.shape.join("x")}|${x.latent}`;
-    groups.set(key, [...(groups.get(key) ?? []), x]);
-  };
-  const outside: Node[] = [];
-  for (const { density, value } of terms) {
-    if (value) put(value);
+  const groups = new Map<string, Node>();
+  const sums: Sums = { latent: constant(0), fixed: constant(0) };
+  for (let i = 0; i < terms.length; i++) {
+    const { density, value } = terms[i]!;
+    if (value) addTo(groups, value);
     if (!density) continue;
     const { call, addend } = density;
     const shape = call.density!.outputShapes[0]!;
-    put(output(call, 0));
+    addTo(groups, output(call, 0));
     if (!addend) continue;
-    if (addend.plate === call.plate && addend.shape.length === shape.length) put(addend);
+    if (addend.plate === call.plate && addend.shape.length === shape.length) addTo(groups, addend);
     else {
       // The same for many rows or events: multiplied instead of repeated.
       const rows = call.plate && !addend.plate ? call.plate.size : 1;
-      outside.push(g.mul((rows * eventSize(shape)) / eventSize(addend.shape), total(addend)));
+      addTotal(sums, g.mul((rows * eventSize(shape)) / eventSize(addend.shape), total(addend)));
     }
   }
-  for (const group of groups.values()) outside.push(total(group.reduce((a, x) => g.add(a, x))));
-  const part = (latent: boolean): Node =>
-    outside.filter((x) => x.latent === latent).reduce<Node>((a, x) => g.add(a, x), constant(0));
-  return g.add(part(true), part(false));
+  for (const sum of groups.values()) addTotal(sums, total(sum));
+  return g.add(sums.latent, sums.fixed);
+}
+
+/** Adds to the sum of what has the same plate and shape. */
+function addTo(groups: Map<string, Node>, x: Node): void {
+  const key = `${x.plate?.name ?? ""}|${x.shape.join("x")}|${x.latent}`;
+  const before = groups.get(key);
+  groups.set(key, before ? g.add(before, x) : x);
+}
+
+/** Two sums: of what latents reach, and of the rest. */
+interface Sums {
+  latent: Node;
+  fixed: Node;
+}
+
+function addTotal(sums: Sums, x: Node): void {
+  if (x.latent) sums.latent = g.add(sums.latent, x);
+  else sums.fixed = g.add(sums.fixed, x);
 }
 
 /** The gradient's node as it is written out: user order, even when the plate is visited in batches. */
@@ -73,24 +100,15 @@ function inUserOrder(x: Node): Node {
 }
 
 const siteShape = (n: Node): number[] => (n.plate ? [n.plate.size, ...n.shape] : [...n.shape]);
-const size = (shape: readonly number[]): number => eventSize(shape);
+
+/** Writes a Hessian-vector product at `theta` into `out`. */
+type HessianVector = (theta: Float64Array, vector: Float64Array, out: Float64Array) => void;
 
 /** A model with its data: a Target whose log density, gradient and constrained values run in the core. */
 export class CompiledModel implements Target {
   readonly dimension: number;
-  readonly unconstrainedNames: readonly string[];
-  readonly names: readonly string[];
-  readonly sites: readonly Site[];
   /** Total number of batches a gradient over all rows takes: 1 without subsampling. */
   readonly batches: number;
-  /**
-   * Writes the Hessian of the log density (all rows) at `theta` times `vector` into `out`, exactly. Absent where a family or an operation
-   * of the model has no second derivatives here, or the model is too long (`withoutSecondDerivatives`): algorithms then take differences
-   * of gradients. The first product compiles the tape.
-   */
-  readonly hessianVector?: (theta: Float64Array, vector: Float64Array, out: Float64Array) => void;
-  /** What stands in the way of exact second derivatives: families, operations, or "n operations" for a long model. Empty: nothing. */
-  readonly withoutSecondDerivatives: readonly string[];
   readonly #graph: ModelGraph;
   readonly #gradients: readonly (Node | null)[];
   readonly #store = new Store();
@@ -99,73 +117,109 @@ export class CompiledModel implements Target {
   readonly #values: Lowered;
   readonly #single = new Map<string, Encoded>();
   readonly #owned: Encoded[] = [];
+  #sites: readonly Site[] | undefined;
+  #names: readonly string[] | undefined;
+  #unconstrainedNames: readonly string[] | undefined;
+  #obstacles: readonly string[] | undefined;
+  #product: HessianVector | undefined;
   #disposed = false;
 
   constructor(graph: ModelGraph) {
     this.#graph = graph;
-    this.dimension = graph.latents.reduce((n, l) => n + size(siteShape(l.raw)), 0);
-    if (this.dimension === 0)
+    const { latents, deterministics, terms } = graph;
+    const raws: Node[] = [];
+    const values: Node[] = [];
+    let dimension = 0;
+    for (let i = 0; i < latents.length; i++) {
+      const { raw, value } = latents[i]!;
+      dimension += (raw.plate ? raw.plate.size : 1) * eventSize(raw.shape);
+      raws.push(raw);
+      values.push(value);
+    }
+    for (let i = 0; i < deterministics.length; i++) values.push(deterministics[i]!.value);
+    if (dimension === 0)
       throw new TypeError("model: expected at least one sample(...) site, got a model with no latent");
-    this.unconstrainedNames = graph.latents.flatMap((l) =>
-      elementNames({ name: l.name, shape: siteShape(l.raw), labels: l.raw.plate?.labels }),
-    );
+    this.dimension = dimension;
 
-    const named = [
-      ...graph.latents.map((l) => ({ name: l.name, value: l.value, kind: "latent" as const })),
-      ...graph.deterministics.map((d) => ({ ...d, kind: "deterministic" as const })),
-    ];
-    let offset = 0;
-    this.sites = named.map(({ name, value, kind }) => {
-      const site: Site = { name, kind, offset, shape: siteShape(value), labels: value.plate?.labels };
-      offset += size(site.shape);
-      return site;
-    });
-    this.names = this.sites.flatMap(elementNames);
-
-    const raws = graph.latents.map((l) => l.raw);
-    const gradients = gradient(graph.terms, raws);
-    this.#gradients = gradients;
-    this.withoutSecondDerivatives = obstacles(gradients.filter((n) => n !== null));
-    if (this.withoutSecondDerivatives.length === 0)
-      this.hessianVector = (theta, vector, out) => {
-        this.#hessianVector(theta, vector, out);
-      };
-    const roots: Node[] = [logJoint(graph.terms)];
+    this.#gradients = gradient(terms, raws);
+    const roots: Node[] = [logJoint(terms)];
     const destinations: Destination[] = [{ kind: "logDensity" }];
-    gradients.forEach((n, i) => {
-      if (!n) return;
+    for (let i = 0; i < raws.length; i++) {
+      const n = this.#gradients[i]!;
+      if (!n) continue;
       roots.push(inUserOrder(n));
       destinations.push({ kind: "gradient", position: raws[i]!.position });
-    });
-    const all = fuse(canonicalise([...roots, ...named.map((n) => n.value)]));
+    }
+    const all = fuse(canonicalise(roots.concat(values)));
     this.#main = lower(all.slice(0, roots.length));
     this.#mainDestinations = destinations;
     this.#values = lower(all.slice(roots.length));
-    const visited = new Set(this.#main.segments.map((s) => s.plate));
-    this.batches = [...visited].reduce((n, p) => n * (p?.batches ?? 1), 1);
+    this.batches = batchesOf(this.#main);
     try {
-      this.#computeStatics([...new Set([...this.#main.statics, ...this.#values.statics])]);
+      this.#computeStatics([...new Set(this.#main.statics.concat(this.#values.statics))]);
     } catch (error) {
       this.dispose();
       throw error;
     }
   }
 
+  // Names and second derivatives wait until they are asked for: a page's first gradient needs neither.
+
+  get sites(): readonly Site[] {
+    if (!this.#sites) {
+      let offset = 0;
+      const site = (kind: Site["kind"], name: string, value: Node): Site => {
+        const shape = siteShape(value);
+        const made: Site = { name, kind, offset, shape, labels: value.plate?.labels };
+        offset += eventSize(shape);
+        return made;
+      };
+      this.#sites = [
+        ...this.#graph.latents.map(({ name, value }) => site("latent", name, value)),
+        ...this.#graph.deterministics.map(({ name, value }) => site("deterministic", name, value)),
+      ];
+    }
+    return this.#sites;
+  }
+
+  get names(): readonly string[] {
+    this.#names ??= this.sites.flatMap(elementNames);
+    return this.#names;
+  }
+
+  get unconstrainedNames(): readonly string[] {
+    this.#unconstrainedNames ??= this.#graph.latents.flatMap(({ name, raw }) =>
+      elementNames({ name, shape: siteShape(raw), labels: raw.plate?.labels }),
+    );
+    return this.#unconstrainedNames;
+  }
+
+  /** What stands in the way of exact second derivatives: families, operations, or "n operations" for a long model. Empty: nothing. */
+  get withoutSecondDerivatives(): readonly string[] {
+    this.#obstacles ??= obstacles(this.#gradients.filter((n) => n !== null));
+    return this.#obstacles;
+  }
+
+  /**
+   * Writes the Hessian of the log density (all rows) at `theta` times `vector` into `out`, exactly. Absent where a family or an operation
+   * of the model has no second derivatives here, or the model is too long (`withoutSecondDerivatives`): algorithms then take differences
+   * of gradients. The first product compiles the tape.
+   */
+  get hessianVector(): HessianVector | undefined {
+    if (this.withoutSecondDerivatives.length > 0) return undefined;
+    this.#product ??= (theta, vector, out) => this.#hessianVector(theta, vector, out);
+    return this.#product;
+  }
+
   /** Runs everything that no latent reaches, once, and leaves the results in the store. */
   #computeStatics(statics: readonly Node[]): void {
     if (!statics.length) return;
     const lowered = lower(statics, true);
-    const encoded = encode(lowered, {
-      dimension: 0,
-      draws: 1,
-      store: this.#store,
-      destinations: statics.map(() => ({ kind: "output" })),
-    });
+    const encoded = encode(lowered, { dimension: 0, draws: 1, store: this.#store });
     this.#owned.push(encoded);
-    this.#everyBatch(encoded, () => encoded.program.evaluate());
-    statics.forEach((n, i) => {
-      this.#store.place(n, encoded.outputs[i]!);
-    });
+    if (encoded.batches.length) this.#everyBatch(encoded, () => encoded.program.evaluate());
+    else encoded.program.evaluate();
+    for (let i = 0; i < statics.length; i++) this.#store.place(statics[i]!, encoded.outputs[i]!);
   }
 
   /** Calls `run` with each combination of batches chosen. */
@@ -188,7 +242,7 @@ export class CompiledModel implements Target {
       draws,
       store: this.#store,
       destinations: this.#mainDestinations,
-      ...(blockRows === undefined ? {} : { blockRows }),
+      blockRows,
     });
   }
 
@@ -324,7 +378,6 @@ export class CompiledModel implements Target {
         dimension: this.dimension,
         draws: lanes,
         store: this.#store,
-        destinations: values.roots.map(() => ({ kind: "output" })),
       }),
     );
     const width = this.names.length;
@@ -379,7 +432,6 @@ export class CompiledModel implements Target {
         dimension: this.dimension,
         draws: 1,
         store,
-        destinations: roots.map(() => ({ kind: "output" })),
       });
       encoded.program.theta().set(theta);
       const bad = new Set<string>();
@@ -400,7 +452,7 @@ export class CompiledModel implements Target {
   disassemble(draws = 1): string {
     const encoded = this.#encode(draws);
     encoded.program.dispose();
-    return encoded.listing.join("\n");
+    return listingOf(encoded.code).join("\n");
   }
 
   /** Frees the data and every program this model keeps; programs handed out are freed by their holders. */

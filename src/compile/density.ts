@@ -4,7 +4,19 @@
 
 import type { Op } from "../../assembly/opcodes.js";
 import { add } from "./arithmetic.js";
-import { broadcast, commonShape, type Node, node, output, stop, sumEvent, sumRows } from "./node.js";
+import {
+  broadcast,
+  broadcastAll,
+  commonPlate,
+  commonShape,
+  type Node,
+  node,
+  output,
+  type Plate,
+  stop,
+  sumEvent,
+  sumRows,
+} from "./node.js";
 
 /** How a family of distributions is computed; `args` are the value and the parameters, in the order of `argNames`. */
 export interface DensityRule {
@@ -40,32 +52,47 @@ export interface LogProb {
 
 /** The call of a family's kernel on graph values. Outputs of arguments that no latent feeds are never asked for. */
 export function logProb(rule: DensityRule, args: readonly Node[]): LogProb {
+  const { family, opcode, differentiable, multivariate } = rule;
   const inputs = rule.inputs(args);
   const addend = rule.addend?.(args) ?? null;
-  const multi = rule.multivariate;
-  const { plate, shape } = commonShape(
-    multi ? [...args, ...inputs].map((n) => ({ ...n, shape: [] })) : [...args, ...inputs],
-    rule.family,
-  );
-  const argShapes = multi?.argShapes(args);
-  const inputShapes = multi?.inputShapes(args);
-  const call = node(
+  const all = args.concat(inputs);
+  const plate = commonPlate(all, family);
+  if (multivariate) return { call: multivariateCall(rule, multivariate, args, inputs, plate), addend };
+  const shape = commonShape(all, family);
+  const outputShapes = [shape];
+  for (let i = 0; i < differentiable.length; i++) outputShapes.push(shape);
+  const call = node("density", broadcastAll(inputs, plate, shape), plate, shape, {
+    opcode,
+    density: { family, args, differentiable, eventSize: 0, outputShapes },
+  });
+  return { call, addend };
+}
+
+function multivariateCall(
+  { family, opcode, differentiable }: DensityRule,
+  { eventSize, argShapes, inputShapes }: NonNullable<DensityRule["multivariate"]>,
+  args: readonly Node[],
+  inputs: readonly Node[],
+  plate: Plate | null,
+): Node {
+  const shapes = inputShapes(args);
+  const partials = argShapes(args);
+  return node(
     "density",
-    inputs.map((n, i) => broadcast(n, plate, inputShapes ? inputShapes[i]! : shape)),
+    inputs.map((n, i) => broadcast(n, plate, shapes[i]!)),
     plate,
-    multi ? [] : shape,
+    [],
     {
-      opcode: rule.opcode,
+      opcode,
       density: {
-        family: rule.family,
+        family,
         args,
-        differentiable: rule.differentiable,
-        eventSize: multi?.eventSize(args) ?? 0,
-        outputShapes: [multi ? [] : shape, ...rule.differentiable.map((i) => (argShapes ? argShapes[i]! : shape))],
+        differentiable,
+        eventSize: eventSize(args),
+        outputShapes: [[], ...differentiable.map((i) => partials[i]!)],
       },
     },
   );
-  return { call, addend };
 }
 
 /** The log density per element as a value of the graph, for mixtures and marginalised discretes. */

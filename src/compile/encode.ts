@@ -5,13 +5,26 @@
 import { Op } from "../../assembly/opcodes.js";
 import { i32 } from "../core/memory.js";
 import { Program } from "../core/program.js";
+import {
+  addAccumulator,
+  type Code,
+  emit,
+  type Instruction,
+  immediate,
+  isBuffer,
+  newBuffer,
+  type Operand,
+  placeBlock,
+  type SegmentBuilder,
+  segmentBuilder,
+  sumAtOnce,
+  touch,
+  zero,
+} from "./instructions.js";
 import { type Lowered, type Segment, width } from "./lower.js";
 import { eventSize, type Node, type Plate } from "./node.js";
 import { batchRows, paddedRows, type Store } from "./store.js";
 
-/** Bytes that a block's buffers and the data it streams may take: half of a 64 kB first-level cache, all of a 32 kB one. */
-const BLOCK_BYTES = 32 * 1024;
-const MAX_BLOCK_ROWS = 2048;
 /** Data of up to so many doubles, draws included, are spread over the draws once; larger ones block by block. */
 const SPREAD_DOUBLES = 2048;
 
@@ -21,13 +34,16 @@ export type Destination =
   | { readonly kind: "gradient"; readonly position: number }
   | { readonly kind: "output" };
 
+const output: Destination = { kind: "output" };
+
 export interface EncodeOptions {
   readonly dimension: number;
   readonly draws: number;
   readonly store: Store;
-  readonly destinations: readonly Destination[];
+  /** Of each root; arrays to be read back when absent. */
+  readonly destinations?: readonly Destination[];
   /** Rows in a block, for tests; chosen when absent. */
-  readonly blockRows?: number;
+  readonly blockRows?: number | undefined;
 }
 
 /** A program, and what is needed to choose batches and to read its output arrays. */
@@ -37,607 +53,529 @@ export interface Encoded {
   readonly outputs: readonly number[];
   /** The subsampled plates, in the order that `program.selectBatch` numbers them. */
   readonly batches: readonly Plate[];
-  /** Readable listing of the instructions, for tests and `disassemble`. */
-  readonly listing: readonly string[];
+  /** The instructions as they were gathered, for `disassemble`. */
+  readonly code: readonly Code[];
 }
 
-/** An operand: an address, or a block buffer to be placed when the block size is known; and its bytes per row. */
-type Operand =
-  | { readonly at: number; readonly stride: number }
-  | { readonly buffer: Buffer }
-  | { readonly immediate: number };
-
-/** A block-sized array; `last` is the last instruction that touches it, Infinity when it must outlive the block. */
-interface Buffer {
-  readonly doublesPerRow: number;
-  readonly first: number;
-  last: number;
-  at: number;
+/** A root whose values are written from where they stand, after all segments. */
+interface Late {
+  readonly root: Node;
+  readonly to: number;
+  readonly rows: number;
 }
 
-interface Instruction {
-  readonly op: Op;
-  readonly perRow: number;
-  readonly operands: readonly Operand[];
-}
-
-const immediate = (n: number): Operand => ({ immediate: n });
-
-class Encoder {
+/** A program while it is made. Functions of this record, not methods: what every model runs shall be compiled with the script (scripts/eager.mjs). */
+interface Encoding {
+  readonly lowered: Lowered;
+  readonly options: EncodeOptions;
+  readonly draws: number;
+  readonly store: Store;
   readonly program: Program;
-  readonly #draws: number;
-  readonly #store: Store;
-  readonly #full = new Map<Node, { at: number; stride: number }>();
-  readonly #plates = new Map<Plate, number>();
-  readonly #listing: string[] = [];
-  readonly #crossing = new Set<Node>();
-  readonly #setup: Instruction[] = [];
-  readonly #spread = new Map<Node, { at: number; stride: number }>();
-
-  constructor(
-    readonly lowered: Lowered,
-    readonly options: EncodeOptions,
-  ) {
-    this.program = new Program(options.dimension, options.draws);
-    this.#draws = options.draws;
-    this.#store = options.store;
-  }
-
-  encode(): Encoded {
-    try {
-      return this.#encode();
-    } catch (error) {
-      this.program.dispose();
-      throw error;
-    }
-  }
-
-  #encode(): Encoded {
-    const { lowered, options, program } = this;
-    this.#findCrossing();
-    const outputs = lowered.roots.map((root, i) => this.#placeRoot(root, options.destinations[i]!));
-    const code = lowered.segments.map((s) => this.#segment(s));
-    const tail = this.#finish(outputs);
-    if (tail.body.length || tail.epilogue.length) code.push(tail);
-    if (this.#setup.length) {
-      // Constants that are spread over rows or draws: run once, now.
-      this.#write([{ plate: null, block: 1, prologue: this.#setup, body: [], epilogue: [] }]);
-      program.evaluate();
-    }
-    this.#write(code);
-    return {
-      program,
-      outputs: outputs.map((o) => (typeof o === "number" ? o : o.to)),
-      batches: [...this.#plates.keys()].filter((p) => p.subsampled),
-      listing: this.#listing,
-    };
-  }
-
+  readonly full: Map<Node, Operand>;
+  readonly plates: Map<Plate, number>;
   /** Dynamic nodes that are read outside the segment that computes them, or as a whole. */
-  #findCrossing(): void {
-    const { segments, dynamic, roots } = this.lowered;
-    const where = new Map<Node, number>();
-    segments.forEach((s, k) => {
-      for (const n of s.nodes) where.set(n, k);
-    });
-    const read = (n: Node, segment: number, whole: boolean): void => {
-      if (n.kind === "broadcast") read(n.inputs[0]!, segment, whole);
-      else if (dynamic.has(n) && (whole || where.get(n) !== segment)) this.#crossing.add(n);
-    };
-    segments.forEach((s, k) => {
-      for (const n of s.nodes) for (const [j, i] of n.inputs.entries()) read(i, k, n.kind === "gather" && j === 0);
-    });
-    for (const root of roots) read(root, -1, true);
-  }
-
-  /** Full storage of a dynamic node: its rows in memory, one after another. */
-  #fullOf(n: Node): { at: number; stride: number } {
-    let full = this.#full.get(n);
-    if (full) return full;
-    const w = width(n, this.#draws);
-    if (n.kind === "latent" && !n.plate?.subsampled) {
-      const theta = i32(this.program.pointer, 3)[2]!;
-      full = { at: theta + n.position * this.#draws * 8, stride: n.plate ? w * 8 : 0 };
-    } else full = { at: this.program.scope.doubles(paddedRows(n.plate) * w), stride: n.plate ? w * 8 : 0 };
-    this.#full.set(n, full);
-    return full;
-  }
-
-  /** Lets a root's node write straight to where its values are wanted, when that cannot touch a neighbour's. */
-  #placeRoot(root: Node, destination: Destination): number | { to: number; root: Node } {
-    const header = i32(this.program.pointer, 5);
-    const w = width(root, this.#draws);
-    const dynamic = this.lowered.dynamic.has(root);
-    if (destination.kind === "output") {
-      if (dynamic && root.kind !== "broadcast" && !(root.kind === "latent" && root.plate?.subsampled))
-        return this.#fullOf(root).at;
-      if (!dynamic && this.#draws === 1 && root.kind !== "broadcast") return this.#staticAt(root).at;
-      return { to: this.program.scope.doubles(paddedRows(root.plate) * w), root };
-    }
-    const rows = root.plate?.size ?? 1;
-    const to = destination.kind === "logDensity" ? header[4]! : header[3]! + destination.position * this.#draws * 8;
-    // An array of odd length is written with its spare: only the last double of an odd gradient has one.
-    const spare =
-      destination.kind === "logDensity" ||
-      (destination.position + rows * eventSize(root.shape) === this.options.dimension &&
-        (this.options.dimension * this.#draws) % 2 === 1);
-    const exact = ["sumRows", "matVecTransposed", "scatterAdd", "slice"].includes(root.kind);
-    const scheduled = dynamic && !["broadcast", "latent", "matVec"].includes(root.kind) && !this.#full.has(root);
-    if (scheduled && !root.plate?.subsampled && (exact || spare || (rows * w) % 2 === 0)) {
-      this.#full.set(root, { at: to, stride: root.plate ? w * 8 : 0 });
-      return 0;
-    }
-    return { to, root };
-  }
-
-  /** Copies of the roots that could not be written in place. */
-  #finish(outputs: readonly (number | { to: number; root: Node })[]): Code {
-    const code: Code = { plate: null, block: 1, prologue: [], body: [], epilogue: [] };
-    const builder = new SegmentBuilder(null);
-    outputs.forEach((o, i) => {
-      if (typeof o === "number") return;
-      const { root, to } = o;
-      const w = width(root, this.#draws);
-      const rows = this.options.destinations[i]!.kind === "output" ? paddedRows(root.plate) : (root.plate?.size ?? 1);
-      const whole = root.kind === "broadcast" || !this.lowered.dynamic.has(root) ? null : this.#fullOf(root);
-      if (whole) {
-        builder.emit(Op.Copy, rows * w, [whole, { at: to, stride: 0 }]);
-        return;
-      }
-      this.#emitBroadcast(builder, root, { at: to, stride: 0 }, rows, builder.body);
-    });
-    code.body.push(...builder.body);
-    return code;
-  }
-
-  #plate(plate: Plate | null): number {
-    if (!plate) return 0;
-    let pointer = this.#plates.get(plate);
-    if (pointer === undefined) {
-      pointer = this.program.scope.bytes(8);
-      const { first, rows } = batchRows(plate, 0);
-      i32(pointer, 2).set([first, rows]);
-      this.#plates.set(plate, pointer);
-    }
-    return pointer;
-  }
-
-  /** Address of a node that is computed once (or is data or a constant), [row][event], no draws. */
-  #staticAt(n: Node): { at: number; stride: number } {
-    const at = this.#store.placed(n) ?? (n.values ? this.#store.rows(n) : undefined);
-    if (at === undefined) throw new Error(`${n.kind} was not computed beforehand`);
-    return { at, stride: n.plate ? eventSize(n.shape) * 8 : 0 };
-  }
-
-  /** What a broadcast repeats; the node itself when it was computed once, or is no broadcast. */
-  #sourceOf(n: Node): Node {
-    return n.kind === "broadcast" && this.#store.placed(n) === undefined ? n.inputs[0]! : n;
-  }
-
-  /** Writes `n` (a broadcast, or a static value over draws) to `out`, for `rows` rows (0: as many as the block has). */
-  #emitBroadcast(builder: SegmentBuilder, n: Node, out: Operand, rows: number, into: Instruction[]): void {
-    const source = this.#sourceOf(n);
-    const dynamic = this.lowered.dynamic.has(source);
-    const from = dynamic ? builder.read(this, source) : this.#staticAt(source);
-    const lanes = dynamic ? this.#draws : 1;
-    const events = eventSize(n.shape);
-    const sourceEvents = eventSize(source.shape);
-    const rowStep = source.plate ? sourceEvents * lanes : 0;
-    const eventStep = sourceEvents === events && events > 1 ? lanes : 0;
-    // [event][draw] with draws that vary (1) or repeat (0); merged into one run of lanes where it is contiguous or constant.
-    let shape = { events, eventStep, lanes: this.#draws, varies: dynamic && this.#draws > 1 ? 1 : 0 };
-    if (this.#draws === 1) shape = { events: 1, eventStep: 0, lanes: events, varies: eventStep ? 1 : 0 };
-    else if (shape.varies && eventStep) shape = { events: 1, eventStep: 0, lanes: events * this.#draws, varies: 1 };
-    else if (!shape.varies && !eventStep) shape = { events: 1, eventStep: 0, lanes: events * this.#draws, varies: 0 };
-    into.push({
-      op: Op.Broadcast,
-      perRow: events * this.#draws,
-      operands: [
-        from,
-        immediate(rows),
-        immediate(rowStep),
-        immediate(shape.events),
-        immediate(shape.eventStep),
-        immediate(shape.lanes),
-        immediate(shape.varies),
-        out,
-      ],
-    });
-  }
-
-  /** Where a segment finds the value of `n` as [row][event][draw]. */
-  operand(builder: SegmentBuilder, n: Node): Operand {
-    if (this.lowered.dynamic.has(n) && n.kind !== "broadcast") {
-      const local = builder.locals.get(n);
-      if (local) return builder.touch(local);
-      if (n.kind === "latent" && n.plate?.subsampled) return this.#batchLatent(builder, n);
-      return this.#fullOf(n);
-    }
-    const known = builder.adapted.get(n);
-    if (known) return "buffer" in known ? builder.touch(known.buffer) : known;
-    const w = width(n, this.#draws);
-    const source = this.#sourceOf(n);
-    const dynamic = this.lowered.dynamic.has(source);
-    let adapted: Operand;
-    if (source === n && this.#draws === 1) {
-      adapted = this.#staticAt(n);
-      if (n.plate) builder.stream(w);
-    } else if (!dynamic && !n.plate) adapted = this.#once(n, 1);
-    else if (!source.plate && n.plate) {
-      // The same for every row: one block's worth, filled before the rows are visited (a constant: once and for all).
-      const buffer = builder.buffer(w, true);
-      adapted = { buffer };
-      builder.fills.push({ node: n, buffer, constant: !dynamic });
-    } else if (!dynamic && !n.plate?.subsampled && paddedRows(n.plate) * w <= SPREAD_DOUBLES) {
-      adapted = this.#once(n, paddedRows(n.plate));
-      builder.stream(w);
-    } else {
-      const buffer = builder.buffer(w, false);
-      adapted = { buffer };
-      this.#emitBroadcast(builder, n, adapted, 0, builder.body);
-    }
-    builder.adapted.set(n, adapted);
-    return adapted;
-  }
-
-  /** A value that no latent reaches, over draws: computed when the program is made. */
-  #once(n: Node, rows: number): { at: number; stride: number } {
-    let spread = this.#spread.get(n);
-    if (!spread) {
-      const w = width(n, this.#draws);
-      spread = { at: this.program.scope.doubles(rows * w), stride: n.plate ? w * 8 : 0 };
-      this.#emitBroadcast(new SegmentBuilder(null), n, spread, rows, this.#setup);
-      this.#spread.set(n, spread);
-    }
-    return spread;
-  }
-
-  /** Latents of a subsampled plate, in the order of its rows in memory. */
-  #batchLatent(builder: SegmentBuilder, n: Node): Operand {
-    const w = width(n, this.#draws);
-    const theta = i32(this.program.pointer, 3)[2]!;
-    const buffer = builder.buffer(w, false);
-    builder.locals.set(n, buffer);
-    builder.emit(Op.Gather, w, [
-      { at: theta + n.position * this.#draws * 8, stride: 0 },
-      { at: this.#store.orderIndex(n.plate!), stride: 4 },
-      immediate(w),
-      { buffer },
-    ]);
-    return { buffer };
-  }
-
-  #segment(segment: Segment): Code {
-    const builder = new SegmentBuilder(segment.plate);
-    const inside = new Set(segment.nodes);
-    const uses = new Map<Node, Node[]>();
-    for (const n of segment.nodes)
-      if (n.kind === "output") uses.set(n.inputs[0]!, [...(uses.get(n.inputs[0]!) ?? []), n]);
-    for (const n of segment.nodes) this.#node(builder, n, uses.get(n) ?? [], inside);
-    return this.#place(builder, segment);
-  }
-
-  /** Where `n` writes: a full array when it is read elsewhere, else a buffer. */
-  #result(builder: SegmentBuilder, n: Node): Operand {
-    if (this.#crossing.has(n) || !n.plate) return this.#fullOf(n);
-    const w = width(n, this.#draws);
-    const buffer = builder.buffer(w, false);
-    builder.locals.set(n, buffer);
-    return { buffer };
-  }
-
-  #node(builder: SegmentBuilder, n: Node, outputs: readonly Node[], inside: ReadonlySet<Node>): void {
-    const S = this.#draws;
-    const w = width(n, S);
-    const x = n.inputs[0]!;
-    switch (n.kind) {
-      case "map": {
-        const inputs = n.inputs.map((i) => this.operand(builder, i));
-        builder.emit(n.opcode, w, [...inputs, this.#result(builder, n)]);
-        return;
-      }
-      case "density": {
-        const inputs = n.inputs.map((i) => this.operand(builder, i));
-        const call = n.density!;
-        const results: Operand[] = call.outputShapes.map((shape, i) => {
-          const out = outputs.find((o) => o.position === i);
-          if (out) {
-            if (!inside.has(out)) throw new Error("a density and its results must share a segment");
-            return this.#result(builder, out);
-          }
-          if (i > 0) return immediate(0);
-          return { buffer: builder.buffer(eventSize(shape) * S, false) };
-        });
-        const sizes = call.eventSize ? [immediate(call.eventSize), immediate(S)] : [];
-        builder.emit(n.opcode, w, [...inputs, ...sizes, ...results]);
-        return;
-      }
-      case "output":
-        return; // written by its density
-      case "sumRows": {
-        const accumulator = builder.accumulator(this.program, 4 * w);
-        builder.emit(Op.SumRows, w, [this.operand(builder, x), immediate(w), accumulator]);
-        builder.epilogue.push({ op: Op.Fold, perRow: w, operands: [accumulator, immediate(w), this.#fullOf(n)] });
-        return;
-      }
-      case "scatterAdd": {
-        const full = this.#fullOf(n);
-        const m = width(x, S);
-        // Not the padding: the array may be a part of the gradient.
-        builder.zero(full.at, (n.plate?.size ?? 1) * w);
-        builder.emit(Op.ScatterAdd, m, [
-          this.operand(builder, x),
-          { at: this.#store.index(n.index!, x.plate!), stride: 4 },
-          immediate(m),
-          { at: full.at, stride: 0 },
-        ]);
-        return;
-      }
-      case "gather": {
-        const source =
-          this.lowered.dynamic.has(x) && x.kind !== "broadcast" ? this.#fullOf(x) : this.#wholeStatic(builder, x);
-        builder.emit(Op.Gather, w, [
-          { at: source.at, stride: 0 },
-          { at: this.#store.index(n.index!, n.plate!), stride: 4 },
-          immediate(w),
-          this.#result(builder, n),
-        ]);
-        return;
-      }
-      case "matVec": {
-        const lanes = w;
-        const columns = eventSize(x.shape);
-        const beta = this.operand(builder, n.inputs[1]!);
-        builder.stream(columns);
-        builder.emit(Op.MatVec, w, [
-          { at: this.#store.tiles(x), stride: columns * 8 },
-          beta,
-          immediate(columns),
-          immediate(lanes),
-          this.#result(builder, n),
-        ]);
-        return;
-      }
-      case "matVecTransposed": {
-        const columns = eventSize(x.shape);
-        const lanes = w / columns;
-        const accumulator = builder.accumulator(this.program, 2 * w);
-        builder.emit(Op.MatVecTransposed, lanes, [
-          { at: this.#store.tiles(x), stride: columns * 8 },
-          this.operand(builder, n.inputs[1]!),
-          immediate(columns),
-          immediate(lanes),
-          accumulator,
-        ]);
-        builder.epilogue.push({
-          op: Op.FoldPairs,
-          perRow: w,
-          operands: [accumulator, immediate(columns), immediate(lanes), this.#fullOf(n)],
-        });
-        return;
-      }
-      case "sumEvent":
-      case "logSumExp":
-      case "softmax":
-      case "cumulativeSum":
-      case "cumulativeSumReversed": {
-        const op = {
-          sumEvent: Op.SumEvent,
-          logSumExp: Op.LogSumExp,
-          softmax: Op.Softmax,
-          cumulativeSum: Op.CumulativeSum,
-          cumulativeSumReversed: Op.CumulativeSumReversed,
-        }[n.kind];
-        builder.emit(op, w, [
-          this.operand(builder, x),
-          immediate(eventSize(x.shape)),
-          immediate(S),
-          this.#result(builder, n),
-        ]);
-        return;
-      }
-      case "concat": {
-        const parts = n.inputs.map((i) => this.operand(builder, i));
-        const out = this.#result(builder, n);
-        let offset = 0;
-        n.inputs.forEach((part, i) => {
-          const size = width(part, S);
-          builder.emit(Op.SetSlice, w, [parts[i]!, immediate(size), immediate(w), immediate(offset), out]);
-          offset += size;
-        });
-        return;
-      }
-      case "slice":
-        builder.emit(Op.GetSlice, w, [
-          this.operand(builder, x),
-          immediate(w),
-          immediate(width(x, S)),
-          immediate(n.position * S),
-          this.#result(builder, n),
-        ]);
-        return;
-      default:
-        throw new Error(`${n.kind} cannot be encoded`);
-    }
-  }
-
-  /** The whole of a static value, over draws. */
-  #wholeStatic(builder: SegmentBuilder, n: Node): { at: number } {
-    if (this.#draws === 1 && n.kind !== "broadcast") return this.#staticAt(n);
-    if (!n.plate) {
-      const operand = this.operand(builder, n);
-      if ("at" in operand) return operand;
-    }
-    const at = this.program.scope.doubles(paddedRows(n.plate) * width(n, this.#draws));
-    this.#emitBroadcast(builder, n, { at, stride: 0 }, paddedRows(n.plate), this.#setup);
-    return { at };
-  }
-
-  /** Chooses the block and places its buffers: a buffer is free again after the last instruction that touches it. */
-  #place(builder: SegmentBuilder, segment: Segment): Code {
-    const pools = new Map<number, number[]>();
-    const slots: number[] = [];
-    const assignment = new Map<Buffer, number>();
-    const ends = new Map<number, Buffer[]>();
-    // Buffers that outlive the block come first, so that none of them takes a slot that earlier blocks' values lie in.
-    for (const b of [...builder.buffers].sort((a, c) => a.first - c.first)) {
-      const pool = pools.get(b.doublesPerRow) ?? [];
-      pools.set(b.doublesPerRow, pool);
-      for (const [end, dead] of ends)
-        if (end < b.first) {
-          for (const d of dead) pools.get(d.doublesPerRow)!.push(assignment.get(d)!);
-          ends.delete(end);
-        }
-      let slot = pool.pop();
-      if (slot === undefined) slot = slots.push(b.doublesPerRow) - 1;
-      assignment.set(b, slot);
-      ends.set(b.last, [...(ends.get(b.last) ?? []), b]);
-    }
-    const plate = segment.plate;
-    const perRow = slots.reduce((a, b) => a + b, 0) + builder.streamed;
-    const most = plate ? (plate.subsampled ? plate.batchSize : plate.size) : 1;
-    const fit = this.options.blockRows ?? Math.min(MAX_BLOCK_ROWS, Math.floor(BLOCK_BYTES / Math.max(8, perRow * 8)));
-    const block = plate ? Math.min((most + 7) & ~7, Math.max(8, fit & ~7)) : 1;
-    const addresses = slots.map((doubles) => this.program.scope.doubles(doubles * block));
-    for (const b of builder.buffers) b.at = addresses[assignment.get(b)!]!;
-    if (plate && most <= block) sumAtOnce(builder);
-    const code: Code = { plate, block, prologue: builder.prologue, body: builder.body, epilogue: builder.epilogue };
-    for (const { node, buffer, constant } of builder.fills)
-      this.#emitBroadcast(
-        constant ? new SegmentBuilder(null) : builder,
-        node,
-        { at: buffer.at, stride: 0 },
-        block,
-        constant ? this.#setup : code.prologue,
-      );
-    return code;
-  }
-
-  #write(code: readonly Code[]): void {
-    const { program } = this;
-    const resolve = (o: Operand): [number, number] =>
-      "immediate" in o ? [o.immediate, 0] : "buffer" in o ? [o.buffer.at, 0] : [o.at, o.stride];
-    const words: number[] = [];
-    let most = 1;
-    const run = (list: readonly Instruction[], title: string): [number, number] => {
-      const start = words.length;
-      for (const { op, perRow, operands } of list) {
-        const resolved = operands.map(resolve);
-        most = Math.max(most, operands.length);
-        words.push(op, perRow, operands.length, ...resolved.map((r) => r[0]), ...resolved.map((r) => r[1]));
-        this.#listing.push(`${title} ${op} n=${perRow}r ${resolved.map(([a, s]) => (s ? `${a}+${s}r` : a)).join(" ")}`);
-      }
-      return [start, words.length];
-    };
-    const table = code.map((c) => {
-      const title = c.plate ? `plate ${c.plate.name} (${c.block} rows)` : "outside plates";
-      return {
-        c,
-        prologue: run(c.prologue, `${title}, first:`),
-        body: run(c.body, `${title}:`),
-        epilogue: run(c.epilogue, `${title}, last:`),
-      };
-    });
-    const code0 = program.scope.bytes(Math.max(4, words.length * 4));
-    const segments = program.scope.bytes(Math.max(32, table.length * 32));
-    const scratch = program.scope.bytes(most * 4);
-    const plates = table.map(({ c }) => this.#plate(c.plate));
-    i32(code0, words.length).set(words);
-    const view = i32(segments, table.length * 8);
-    table.forEach(({ c, prologue, body, epilogue }, i) => {
-      view.set([plates[i]!, c.block, ...[prologue, body, epilogue].flat().map((w) => code0 + w * 4)], i * 8);
-    });
-    const batched = [...this.#plates].filter(([p]) => p.subsampled);
-    const batchTable = program.scope.bytes(Math.max(20, batched.length * 20));
-    i32(batchTable, batched.length * 5).set(
-      batched.flatMap(([p, pointer]) => [pointer, p.batches, p.batchSize, batchRows(p, 1).first, p.size]),
-    );
-    i32(program.pointer, 10).set([segments, table.length, scratch, batchTable, batched.length], 5);
-  }
-}
-
-/** Where one block has all rows, zeroing an accumulator, adding the block and folding are one instruction. */
-function sumAtOnce(builder: SegmentBuilder): void {
-  const address = (i: Instruction, k: number): number => (i.operands[k] as { at: number }).at;
-  const results = new Map<number, Operand>();
-  for (const i of builder.epilogue) if (i.op === Op.Fold) results.set(address(i, 0), i.operands[2]!);
-  builder.body.forEach((i, k) => {
-    if (i.op !== Op.SumRows) return;
-    const result = results.get(address(i, 2))!;
-    builder.body[k] = { op: Op.Total, perRow: i.perRow, operands: [i.operands[0]!, i.operands[1]!, result] };
-  });
-  const drop = (list: Instruction[], op: Op): void => {
-    const kept = list.filter((i) => !(i.op === op && results.has(address(i, 0))));
-    list.splice(0, list.length, ...kept);
-  };
-  drop(builder.prologue, Op.Zero);
-  drop(builder.epilogue, Op.Fold);
-}
-
-interface Code {
-  readonly plate: Plate | null;
-  readonly block: number;
-  readonly prologue: Instruction[];
-  readonly body: Instruction[];
-  readonly epilogue: Instruction[];
-}
-
-/** What accumulates while a segment is encoded. */
-class SegmentBuilder {
-  readonly prologue: Instruction[] = [];
-  readonly body: Instruction[] = [];
-  readonly epilogue: Instruction[] = [];
-  readonly buffers: Buffer[] = [];
-  readonly locals = new Map<Node, Buffer>();
-  readonly adapted = new Map<Node, Operand>();
-  readonly fills: { node: Node; buffer: Buffer; constant: boolean }[] = [];
-  streamed = 0;
-
-  constructor(readonly plate: Plate | null) {}
-
-  read(encoder: Encoder, n: Node): Operand {
-    return encoder.operand(this, n);
-  }
-
-  buffer(doublesPerRow: number, lasting: boolean): Buffer {
-    const b: Buffer = {
-      doublesPerRow,
-      first: lasting ? -1 : this.body.length,
-      last: lasting ? Number.POSITIVE_INFINITY : this.body.length,
-      at: 0,
-    };
-    this.buffers.push(b);
-    return b;
-  }
-
-  touch(b: Buffer): Operand {
-    b.last = Math.max(b.last, this.body.length);
-    return { buffer: b };
-  }
-
-  emit(op: Op, perRow: number, operands: readonly Operand[]): void {
-    for (const o of operands) if ("buffer" in o) this.touch(o.buffer);
-    this.body.push({ op, perRow, operands });
-  }
-
-  /** Counts data that a block reads straight from memory, in doubles per row. */
-  stream(doublesPerRow: number): void {
-    this.streamed += doublesPerRow;
-  }
-
-  /** An array that rows are added to: zeroed before the first block. */
-  accumulator(program: Program, doubles: number): Operand {
-    const at = program.scope.doubles(doubles);
-    this.zero(at, doubles);
-    return { at, stride: 0 };
-  }
-
-  zero(at: number, count: number): void {
-    this.prologue.push({ op: Op.Zero, perRow: 1, operands: [{ at, stride: 0 }, immediate(count)] });
-  }
+  readonly crossing: Set<Node>;
+  /** Instructions that run once, now. */
+  readonly setup: Instruction[];
+  readonly spread: Map<Node, Operand>;
 }
 
 /** Makes a program of lowered segments for a number of draws. Constants and data must be in the store (statics placed). */
 export function encode(lowered: Lowered, options: EncodeOptions): Encoded {
-  return new Encoder(lowered, options).encode();
+  const { draws, store } = options;
+  const program = new Program(options.dimension, draws);
+  const e: Encoding = {
+    lowered,
+    options,
+    draws,
+    store,
+    program,
+    full: new Map(),
+    plates: new Map(),
+    crossing: new Set(),
+    setup: [],
+    spread: new Map(),
+  };
+  try {
+    return encodeAll(e);
+  } catch (error) {
+    program.dispose();
+    throw error;
+  }
+}
+
+function encodeAll(e: Encoding): Encoded {
+  const { lowered, options, program } = e;
+  const { roots, segments } = lowered;
+  findCrossing(e);
+  const outputs: number[] = [];
+  const late: Late[] = [];
+  for (let i = 0; i < roots.length; i++)
+    outputs.push(placeRoot(e, roots[i]!, options.destinations?.[i] ?? output, late));
+  const code: Code[] = [];
+  for (let i = 0; i < segments.length; i++) code.push(encodeSegment(e, segments[i]!));
+  if (late.length) code.push(writeLate(e, late));
+  if (e.setup.length) {
+    // Constants that are spread over rows or draws: run once, now.
+    writeProgram(e, [{ plate: null, block: 1, prologue: e.setup, body: [], epilogue: [] }], []);
+    program.evaluate();
+  }
+  const batches: Plate[] = [];
+  writeProgram(e, code, batches);
+  return { program, outputs, batches, code };
+}
+
+/** Dynamic nodes that are read outside the segment that computes them, or as a whole. */
+function findCrossing(e: Encoding): void {
+  const { segments, roots } = e.lowered;
+  const where = new Map<Node, Segment>();
+  for (let k = 0; k < segments.length; k++) {
+    const segment = segments[k]!;
+    for (let j = 0; j < segment.nodes.length; j++) where.set(segment.nodes[j]!, segment);
+  }
+  for (let k = 0; k < segments.length; k++) {
+    const segment = segments[k]!;
+    for (let j = 0; j < segment.nodes.length; j++) {
+      const { kind, inputs } = segment.nodes[j]!;
+      for (let i = 0; i < inputs.length; i++)
+        noteRead(e, inputs[i]!, kind === "gather" && i === 0 ? undefined : segment, where);
+    }
+  }
+  for (let i = 0; i < roots.length; i++) noteRead(e, roots[i]!, undefined, where);
+}
+
+/** Notes that `n` is read in `segment` (undefined: as a whole). */
+function noteRead(e: Encoding, n: Node, segment: Segment | undefined, where: ReadonlyMap<Node, Segment>): void {
+  let source = n;
+  while (source.kind === "broadcast") source = source.inputs[0]!;
+  if (e.lowered.dynamic.has(source) && (!segment || where.get(source) !== segment)) e.crossing.add(source);
+}
+
+/** Full storage of a dynamic node: its rows in memory, one after another. */
+function fullOf(e: Encoding, n: Node): Operand {
+  let full = e.full.get(n);
+  if (full) return full;
+  const w = width(n, e.draws);
+  const at =
+    n.kind === "latent" && !n.plate?.subsampled
+      ? e.program.thetaPointer + n.position * e.draws * 8
+      : e.program.scope.doubles(paddedRows(n.plate) * w);
+  full = { at, stride: n.plate ? w * 8 : 0 };
+  e.full.set(n, full);
+  return full;
+}
+
+/** Lets a root's node write straight to where its values are wanted, when that cannot touch a neighbour's. */
+function placeRoot(e: Encoding, root: Node, destination: Destination, late: Late[]): number {
+  const { program } = e;
+  const { kind, plate } = root;
+  const w = width(root, e.draws);
+  const dynamic = e.lowered.dynamic.has(root);
+  if (destination.kind === "output") {
+    if (dynamic && kind !== "broadcast" && !(kind === "latent" && plate?.subsampled)) return fullOf(e, root).at;
+    if (!dynamic && e.draws === 1 && kind !== "broadcast") return staticAt(e, root).at;
+    const to = program.scope.doubles(paddedRows(plate) * w);
+    late.push({ root, to, rows: paddedRows(plate) });
+    return to;
+  }
+  const rows = plate?.size ?? 1;
+  let to = program.logDensityPointer;
+  // An array of odd length is written with its spare: only the last double of an odd gradient has one.
+  let spare = true;
+  if (destination.kind === "gradient") {
+    const { dimension } = e.options;
+    to = program.gradientPointer + destination.position * e.draws * 8;
+    spare = destination.position + rows * eventSize(root.shape) === dimension && (dimension * e.draws) % 2 === 1;
+  }
+  const exact = kind === "sumRows" || kind === "matVecTransposed" || kind === "scatterAdd" || kind === "slice";
+  const scheduled = dynamic && kind !== "broadcast" && kind !== "latent" && kind !== "matVec" && !e.full.has(root);
+  if (scheduled && !plate?.subsampled && (exact || spare || (rows * w) % 2 === 0))
+    e.full.set(root, { at: to, stride: plate ? w * 8 : 0 });
+  else late.push({ root, to, rows });
+  return 0;
+}
+
+/** Copies of the roots that could not be written in place. */
+function writeLate(e: Encoding, late: readonly Late[]): Code {
+  const builder = segmentBuilder(null);
+  for (let i = 0; i < late.length; i++) {
+    const { root, to, rows } = late[i]!;
+    const out = { at: to, stride: 0 };
+    if (root.kind === "broadcast" || !e.lowered.dynamic.has(root))
+      emitBroadcast(e, builder, root, out, rows, builder.body);
+    else emit(builder, Op.Copy, rows * width(root, e.draws), [fullOf(e, root), out]);
+  }
+  return { plate: null, block: 1, prologue: [], body: builder.body, epilogue: [] };
+}
+
+function plateOf(e: Encoding, plate: Plate | null): number {
+  if (!plate) return 0;
+  let pointer = e.plates.get(plate);
+  if (pointer === undefined) {
+    pointer = e.program.scope.bytes(8);
+    const { first, rows } = batchRows(plate, 0);
+    i32(pointer, 2).set([first, rows]);
+    e.plates.set(plate, pointer);
+  }
+  return pointer;
+}
+
+/** Address of a node that is computed once (or is data or a constant), [row][event], no draws. */
+function staticAt(e: Encoding, n: Node): Operand {
+  const at = e.store.placed(n) ?? (n.values ? e.store.rows(n) : undefined);
+  if (at === undefined) throw new Error(`${n.kind} was not computed beforehand`);
+  return { at, stride: n.plate ? eventSize(n.shape) * 8 : 0 };
+}
+
+/** What a broadcast repeats; the node itself when it was computed once, or is no broadcast. */
+function sourceOf(e: Encoding, n: Node): Node {
+  return n.kind === "broadcast" && e.store.placed(n) === undefined ? n.inputs[0]! : n;
+}
+
+/** Writes `n` (a broadcast, or a static value over draws) to `out`, for `rows` rows (0: as many as the block has). */
+function emitBroadcast(
+  e: Encoding,
+  builder: SegmentBuilder,
+  n: Node,
+  out: Operand,
+  rows: number,
+  into: Instruction[],
+): void {
+  const source = sourceOf(e, n);
+  const dynamic = e.lowered.dynamic.has(source);
+  const from = dynamic ? operandOf(e, builder, source) : staticAt(e, source);
+  const lanes = dynamic ? e.draws : 1;
+  const events = eventSize(n.shape);
+  const sourceEvents = eventSize(source.shape);
+  const rowStep = source.plate ? sourceEvents * lanes : 0;
+  const eventStep = sourceEvents === events && events > 1 ? lanes : 0;
+  // [event][draw] with draws that vary (1) or repeat (0); merged into one run of lanes where it is contiguous or constant.
+  const single = e.draws === 1;
+  const varies = single ? eventStep > 0 : dynamic;
+  const merged = single || varies === eventStep > 0;
+  const perRow = events * e.draws;
+  into.push({
+    op: Op.Broadcast,
+    perRow,
+    operands: [
+      from,
+      immediate(rows),
+      immediate(rowStep),
+      immediate(merged ? 1 : events),
+      immediate(merged ? 0 : eventStep),
+      immediate(merged ? perRow : e.draws),
+      immediate(varies ? 1 : 0),
+      out,
+    ],
+  });
+}
+
+/** Where a segment finds the value of `n` as [row][event][draw]. */
+function operandOf(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
+  if (e.lowered.dynamic.has(n) && n.kind !== "broadcast") {
+    const local = builder.locals.get(n);
+    if (local) return touch(builder, local);
+    if (n.kind === "latent" && n.plate?.subsampled) return batchLatent(e, builder, n);
+    return fullOf(e, n);
+  }
+  const known = builder.adapted.get(n);
+  if (known) return touch(builder, known);
+  const w = width(n, e.draws);
+  const source = sourceOf(e, n);
+  const dynamic = e.lowered.dynamic.has(source);
+  let adapted: Operand;
+  if (source === n && e.draws === 1) {
+    adapted = staticAt(e, n);
+    if (n.plate) builder.streamed += w;
+  } else if (!dynamic && !n.plate) adapted = spreadOnce(e, n, 1);
+  else if (!source.plate && n.plate) {
+    // The same for every row: one block's worth, filled before the rows are visited (a constant: once and for all).
+    const buffer = newBuffer(builder, w, true);
+    adapted = buffer;
+    builder.fills.push({ node: n, buffer, constant: !dynamic });
+  } else if (!dynamic && !n.plate?.subsampled && paddedRows(n.plate) * w <= SPREAD_DOUBLES) {
+    adapted = spreadOnce(e, n, paddedRows(n.plate));
+    builder.streamed += w;
+  } else {
+    adapted = newBuffer(builder, w, false);
+    emitBroadcast(e, builder, n, adapted, 0, builder.body);
+  }
+  builder.adapted.set(n, adapted);
+  return adapted;
+}
+
+/** A value that no latent reaches, over draws: computed when the program is made. */
+function spreadOnce(e: Encoding, n: Node, rows: number): Operand {
+  let spread = e.spread.get(n);
+  if (!spread) {
+    const w = width(n, e.draws);
+    spread = { at: e.program.scope.doubles(rows * w), stride: n.plate ? w * 8 : 0 };
+    emitBroadcast(e, segmentBuilder(null), n, spread, rows, e.setup);
+    e.spread.set(n, spread);
+  }
+  return spread;
+}
+
+/** Latents of a subsampled plate, in the order of its rows in memory. */
+function batchLatent(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
+  const w = width(n, e.draws);
+  const buffer = newBuffer(builder, w, false);
+  builder.locals.set(n, buffer);
+  emit(builder, Op.Gather, w, [
+    { at: e.program.thetaPointer + n.position * e.draws * 8, stride: 0 },
+    { at: e.store.orderIndex(n.plate!), stride: 4 },
+    immediate(w),
+    buffer,
+  ]);
+  return buffer;
+}
+
+function encodeSegment(e: Encoding, { plate, nodes }: Segment): Code {
+  const builder = segmentBuilder(plate);
+  // The results of a density that are wanted: it writes them.
+  const wanted = new Map<Node, Node[]>();
+  for (let i = 0; i < nodes.length; i++) {
+    const n = nodes[i]!;
+    if (n.kind !== "output") continue;
+    const call = n.inputs[0]!;
+    const others = wanted.get(call);
+    if (others) others.push(n);
+    else wanted.set(call, [n]);
+  }
+  for (let i = 0; i < nodes.length; i++) {
+    const n = nodes[i]!;
+    if (n.kind === "map") emit(builder, n.opcode, width(n, e.draws), operandsOf(e, builder, n, n));
+    else if (n.kind === "density") emitDensity(e, builder, n, wanted.get(n) ?? []);
+    else if (n.kind === "sumRows") emitSumRows(e, builder, n);
+    else if (n.kind !== "output") emitStructure(e, builder, n);
+  }
+  return placeBuffers(e, builder);
+}
+
+/** Where a segment finds the inputs of `n`; then where `result` goes, if any. */
+function operandsOf(e: Encoding, builder: SegmentBuilder, n: Node, result?: Node): Operand[] {
+  const count = n.inputs.length;
+  const operands = new Array<Operand>(result ? count + 1 : count);
+  for (let i = 0; i < count; i++) operands[i] = operandOf(e, builder, n.inputs[i]!);
+  if (result) operands[count] = resultOf(e, builder, result);
+  return operands;
+}
+
+/** Where `n` writes: a full array when it is read elsewhere, else a buffer. */
+function resultOf(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
+  if (e.crossing.has(n) || !n.plate) return fullOf(e, n);
+  const buffer = newBuffer(builder, width(n, e.draws), false);
+  builder.locals.set(n, buffer);
+  return buffer;
+}
+
+function emitDensity(e: Encoding, builder: SegmentBuilder, n: Node, wanted: readonly Node[]): void {
+  const { eventSize: size, outputShapes } = n.density!;
+  const operands = operandsOf(e, builder, n);
+  if (size) operands.push(immediate(size), immediate(e.draws));
+  for (let i = 0; i < outputShapes.length; i++) {
+    let out: Node | undefined;
+    for (let k = 0; k < wanted.length; k++) if (wanted[k]!.position === i) out = wanted[k];
+    if (out) operands.push(resultOf(e, builder, out));
+    else if (i > 0) operands.push(immediate(0));
+    else operands.push(newBuffer(builder, eventSize(outputShapes[i]!) * e.draws, false));
+  }
+  emit(builder, n.opcode, width(n, e.draws), operands);
+}
+
+function emitSumRows(e: Encoding, builder: SegmentBuilder, n: Node): void {
+  const w = width(n, e.draws);
+  const accumulator = addAccumulator(builder, e.program, 4 * w);
+  emit(builder, Op.SumRows, w, [operandOf(e, builder, n.inputs[0]!), immediate(w), accumulator]);
+  builder.epilogue.push({ op: Op.Fold, perRow: w, operands: [accumulator, immediate(w), fullOf(e, n)] });
+}
+
+function emitStructure(e: Encoding, builder: SegmentBuilder, n: Node): void {
+  const S = e.draws;
+  const w = width(n, S);
+  const x = n.inputs[0]!;
+  switch (n.kind) {
+    case "scatterAdd": {
+      const full = fullOf(e, n);
+      const m = width(x, S);
+      // Not the padding: the array may be a part of the gradient.
+      zero(builder, full.at, (n.plate?.size ?? 1) * w);
+      emit(builder, Op.ScatterAdd, m, [
+        operandOf(e, builder, x),
+        { at: e.store.index(n.index!, x.plate!), stride: 4 },
+        immediate(m),
+        { at: full.at, stride: 0 },
+      ]);
+      return;
+    }
+    case "gather": {
+      const source = e.lowered.dynamic.has(x) && x.kind !== "broadcast" ? fullOf(e, x) : wholeStatic(e, builder, x);
+      emit(builder, Op.Gather, w, [
+        { at: source.at, stride: 0 },
+        { at: e.store.index(n.index!, n.plate!), stride: 4 },
+        immediate(w),
+        resultOf(e, builder, n),
+      ]);
+      return;
+    }
+    case "matVec": {
+      const lanes = w;
+      const columns = eventSize(x.shape);
+      const beta = operandOf(e, builder, n.inputs[1]!);
+      builder.streamed += columns;
+      emit(builder, Op.MatVec, w, [
+        { at: e.store.tiles(x), stride: columns * 8 },
+        beta,
+        immediate(columns),
+        immediate(lanes),
+        resultOf(e, builder, n),
+      ]);
+      return;
+    }
+    case "matVecTransposed": {
+      const columns = eventSize(x.shape);
+      const lanes = w / columns;
+      const accumulator = addAccumulator(builder, e.program, 2 * w);
+      emit(builder, Op.MatVecTransposed, lanes, [
+        { at: e.store.tiles(x), stride: columns * 8 },
+        operandOf(e, builder, n.inputs[1]!),
+        immediate(columns),
+        immediate(lanes),
+        accumulator,
+      ]);
+      builder.epilogue.push({
+        op: Op.FoldPairs,
+        perRow: w,
+        operands: [accumulator, immediate(columns), immediate(lanes), fullOf(e, n)],
+      });
+      return;
+    }
+    case "sumEvent":
+    case "logSumExp":
+    case "softmax":
+    case "cumulativeSum":
+    case "cumulativeSumReversed": {
+      const op = {
+        sumEvent: Op.SumEvent,
+        logSumExp: Op.LogSumExp,
+        softmax: Op.Softmax,
+        cumulativeSum: Op.CumulativeSum,
+        cumulativeSumReversed: Op.CumulativeSumReversed,
+      }[n.kind];
+      emit(builder, op, w, [
+        operandOf(e, builder, x),
+        immediate(eventSize(x.shape)),
+        immediate(S),
+        resultOf(e, builder, n),
+      ]);
+      return;
+    }
+    case "concat": {
+      const parts = n.inputs.map((i) => operandOf(e, builder, i));
+      const out = resultOf(e, builder, n);
+      let offset = 0;
+      n.inputs.forEach((part, i) => {
+        const size = width(part, S);
+        emit(builder, Op.SetSlice, w, [parts[i]!, immediate(size), immediate(w), immediate(offset), out]);
+        offset += size;
+      });
+      return;
+    }
+    case "slice":
+      emit(builder, Op.GetSlice, w, [
+        operandOf(e, builder, x),
+        immediate(w),
+        immediate(width(x, S)),
+        immediate(n.position * S),
+        resultOf(e, builder, n),
+      ]);
+      return;
+    default:
+      throw new Error(`${n.kind} cannot be encoded`);
+  }
+}
+
+/** The whole of a static value, over draws. */
+function wholeStatic(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
+  if (e.draws === 1 && n.kind !== "broadcast") return staticAt(e, n);
+  if (!n.plate) {
+    const operand = operandOf(e, builder, n);
+    if (!isBuffer(operand)) return operand;
+  }
+  const at = e.program.scope.doubles(paddedRows(n.plate) * width(n, e.draws));
+  emitBroadcast(e, builder, n, { at, stride: 0 }, paddedRows(n.plate), e.setup);
+  return { at, stride: 0 };
+}
+
+/** Chooses the block, places its buffers, and fills those that hold the same for every block. */
+function placeBuffers(e: Encoding, builder: SegmentBuilder): Code {
+  const { plate, prologue, body, epilogue, fills } = builder;
+  const most = plate ? (plate.subsampled ? plate.batchSize : plate.size) : 1;
+  const block = placeBlock(builder, e.program, most, e.options.blockRows);
+  if (plate && most <= block) sumAtOnce(builder);
+  for (let i = 0; i < fills.length; i++) {
+    const { node, buffer, constant } = fills[i]!;
+    const out = { at: buffer.at, stride: 0 };
+    if (constant) emitBroadcast(e, segmentBuilder(null), node, out, block, e.setup);
+    else emitBroadcast(e, builder, node, out, block, prologue);
+  }
+  return { plate, block, prologue, body, epilogue };
+}
+
+/** Writes the program's segments; the subsampled plates among theirs are added to `batches`. */
+function writeProgram(e: Encoding, code: readonly Code[], batches: Plate[]): void {
+  const { program } = e;
+  const { scope } = program;
+  const words: number[] = [];
+  // Of each segment where its prologue, body and epilogue start and end in `words`.
+  const bounds: number[] = [];
+  let most = 1;
+  for (let i = 0; i < code.length; i++) {
+    const { prologue, body, epilogue } = code[i]!;
+    most = Math.max(most, addWords(words, bounds, prologue), addWords(words, bounds, body));
+    most = Math.max(most, addWords(words, bounds, epilogue));
+  }
+  const start = scope.bytes(Math.max(4, words.length * 4));
+  const segments = scope.bytes(Math.max(32, code.length * 32));
+  const scratch = scope.bytes(most * 4);
+  const plates: number[] = [];
+  for (let i = 0; i < code.length; i++) plates.push(plateOf(e, code[i]!.plate));
+  i32(start, words.length).set(words);
+  const table = i32(segments, code.length * 8);
+  for (let i = 0; i < code.length; i++) {
+    table[8 * i] = plates[i]!;
+    table[8 * i + 1] = code[i]!.block;
+    for (let k = 0; k < 6; k++) table[8 * i + 2 + k] = start + 4 * bounds[6 * i + k]!;
+  }
+  const batchTable = writeBatchTable(e, batches);
+  i32(program.pointer, 10).set([segments, code.length, scratch, batchTable, batches.length], 5);
+}
+
+/** Of each subsampled plate where its rows stand: [plate, batches, rows in a batch, in memory, in all]. */
+function writeBatchTable(e: Encoding, batches: Plate[]): number {
+  const words: number[] = [];
+  for (const [plate, pointer] of e.plates) {
+    if (!plate.subsampled) continue;
+    batches.push(plate);
+    words.push(pointer, plate.batches, plate.batchSize, batchRows(plate, 1).first, plate.size);
+  }
+  const table = e.program.scope.bytes(Math.max(20, words.length * 4));
+  if (words.length) i32(table, words.length).set(words);
+  return table;
+}
+
+/** Adds instructions as the core reads them, and where they start and end. Returns the most operands that one has. */
+function addWords(words: number[], bounds: number[], list: readonly Instruction[]): number {
+  let most = 0;
+  bounds.push(words.length);
+  for (let i = 0; i < list.length; i++) {
+    const { op, perRow, operands } = list[i]!;
+    const count = operands.length;
+    words.push(op, perRow, count);
+    for (let k = 0; k < count; k++) words.push(operands[k]!.at);
+    for (let k = 0; k < count; k++) words.push(operands[k]!.stride);
+    if (count > most) most = count;
+  }
+  bounds.push(words.length);
+  return most;
 }

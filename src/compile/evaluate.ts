@@ -35,7 +35,6 @@ export function evaluate(nodes: readonly Node[], theta: Float64Array = new Float
       dimension: theta.length,
       draws: 1,
       store,
-      destinations: roots.map(() => ({ kind: "output" })),
     });
     try {
       encoded.program.theta().set(theta);

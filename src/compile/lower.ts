@@ -3,7 +3,7 @@
 // pass over its rows, forward and adjoint, so that data are read once per gradient.
 
 import { Op } from "../../assembly/opcodes.js";
-import { eventSize, type Node, type Plate } from "./node.js";
+import { eventSize, type Node, type Plate, sameShape } from "./node.js";
 
 /** Reductions over the rows of a plate: they run in that plate's segment and are complete when it ends. */
 const reduces = (n: Node): boolean => n.kind === "sumRows" || n.kind === "scatterAdd" || n.kind === "matVecTransposed";
@@ -34,155 +34,194 @@ export interface Lowered {
 
 /** Replaces equal nodes by one, drops stops, and joins broadcasts of broadcasts. Returns the roots' replacements. */
 export function canonicalise(roots: readonly Node[]): Node[] {
-  const numbers = new Map<unknown, number>();
-  const number = (x: unknown): number => {
-    if (x === null) return -1;
-    let n = numbers.get(x);
-    if (n === undefined) numbers.set(x, (n = numbers.size));
-    return n;
-  };
-  const table = new Map<string, Node>();
-  const done = new Map<Node, Node>();
-  let id = 0;
-  const finish = (n: Node): Node => {
-    if (n.kind === "stop") return done.get(n.inputs[0]!)!;
-    let inputs = n.inputs.map((i) => done.get(i)!);
-    if (n.kind === "broadcast" && inputs[0]!.kind === "broadcast") inputs = [inputs[0]!.inputs[0]!];
-    const key = [
-      n.kind,
-      n.opcode,
-      n.position,
-      number(n.plate),
-      n.shape.join("x"),
-      n.kind === "constant" ? (Object.is(n.values![0], -0) ? "-0" : String(n.values![0])) : number(n.values),
-      number(n.index),
-      n.density ? `${n.density.family}:${n.density.eventSize}` : "",
-      ...inputs.map((i) => i.id),
-    ].join("|");
-    let same = table.get(key);
-    if (!same) table.set(key, (same = { ...n, id: id++, inputs }));
-    return same;
-  };
-  for (const root of roots) {
-    const stack: Node[] = [root];
+  const known: Known = { done: new Map(), buckets: new Map(), count: 0 };
+  const { done } = known;
+  const found: Node[] = [];
+  for (let r = 0; r < roots.length; r++) {
+    const stack = [roots[r]!];
     while (stack.length) {
       const n = stack[stack.length - 1]!;
-      const todo = done.has(n) ? [] : n.inputs.filter((i) => !done.has(i));
-      if (todo.length) stack.push(...todo);
-      else {
-        stack.pop();
-        if (!done.has(n)) done.set(n, finish(n));
+      if (!done.has(n)) {
+        const { inputs } = n;
+        const before = stack.length;
+        for (let i = 0; i < inputs.length; i++) if (!done.has(inputs[i]!)) stack.push(inputs[i]!);
+        if (stack.length > before) continue;
+        done.set(n, unique(n, known));
       }
+      stack.pop();
     }
+    found.push(done.get(roots[r]!)!);
   }
-  return roots.map((r) => done.get(r)!);
+  return found;
+}
+
+/** What has become of nodes, and those that stand for all equal ones, in buckets. */
+interface Known {
+  readonly done: Map<Node, Node>;
+  readonly buckets: Map<unknown, Node[]>;
+  count: number;
+}
+
+/** The node that stands for all that are equal to `n`, whose inputs are done. */
+function unique(n: Node, known: Known): Node {
+  if (n.kind === "stop") return known.done.get(n.inputs[0]!)!;
+  let inputs = replaced(n.inputs, known.done);
+  if (n.kind === "broadcast" && inputs[0]!.kind === "broadcast") inputs = [inputs[0]!.inputs[0]!];
+  const key = n.kind === "constant" ? n.values![0] : (n.values ?? n.index ?? hash(n, inputs));
+  const bucket = known.buckets.get(key);
+  for (let i = 0; bucket && i < bucket.length; i++) if (isEqual(bucket[i]!, n, inputs)) return bucket[i]!;
+  const made = { ...n, id: known.count++, inputs };
+  if (bucket) bucket.push(made);
+  else known.buckets.set(key, [made]);
+  return made;
+}
+
+function hash({ opcode, position }: Node, inputs: readonly Node[]): number {
+  let h: number = Math.imul(position, 131) + opcode;
+  for (let i = 0; i < inputs.length; i++) h = (Math.imul(h, 31) + inputs[i]!.id) | 0;
+  return h;
+}
+
+/** Whether `a` is what `b` with these inputs is. Arrays are the same where they are the same object, but for constants. */
+function isEqual(a: Node, b: Node, inputs: readonly Node[]): boolean {
+  if (a.kind !== b.kind || a.opcode !== b.opcode || a.position !== b.position || a.plate !== b.plate) return false;
+  if (a.kind === "constant" ? !Object.is(a.values![0], b.values![0]) : a.values !== b.values) return false;
+  if (a.index !== b.index || !sameShape(a.shape, b.shape) || a.inputs.length !== inputs.length) return false;
+  for (let i = 0; i < inputs.length; i++) if (a.inputs[i] !== inputs[i]) return false;
+  return a.density?.family === b.density?.family && a.density?.eventSize === b.density?.eventSize;
+}
+
+function replaced(nodes: readonly Node[], by: ReadonlyMap<Node, Node>): Node[] {
+  const found = new Array<Node>(nodes.length);
+  for (let i = 0; i < nodes.length; i++) found[i] = by.get(nodes[i]!)!;
+  return found;
 }
 
 /** Makes one instruction of a·b + c where the product is used nowhere else: the same value, one pass less. */
 export function fuse(roots: readonly Node[]): Node[] {
   const nodes = ancestors(roots);
   const uses = new Map<Node, number>();
-  for (const n of [...nodes.flatMap((n) => n.inputs), ...roots]) uses.set(n, (uses.get(n) ?? 0) + 1);
+  countUses(roots, uses);
+  for (let k = 0; k < nodes.length; k++) countUses(nodes[k]!.inputs, uses);
   const done = new Map<Node, Node>();
-  const product = (n: Node): boolean => n.kind === "map" && n.opcode === Op.Mul && uses.get(n) === 1 && n.latent;
-  for (const n of nodes) {
-    let inputs = n.inputs;
-    let opcode = n.opcode;
+  for (let k = 0; k < nodes.length; k++) {
+    const n = nodes[k]!;
+    let { inputs, opcode } = n;
     if (n.kind === "map" && opcode === Op.Add) {
-      const k = inputs.findIndex(product);
-      if (k >= 0) {
-        inputs = [...inputs[k]!.inputs, inputs[1 - k]!];
+      const first = isProduct(inputs[0]!, uses);
+      if (first || isProduct(inputs[1]!, uses)) {
+        inputs = [...inputs[first ? 0 : 1]!.inputs, inputs[first ? 1 : 0]!];
         opcode = Op.MulAdd;
       }
     }
-    const changed = opcode !== n.opcode || inputs.some((i) => done.get(i) !== i);
-    done.set(n, changed ? { ...n, opcode, inputs: inputs.map((i) => done.get(i)!) } : n);
+    let changed = opcode !== n.opcode;
+    for (let i = 0; i < inputs.length && !changed; i++) changed = done.get(inputs[i]!) !== inputs[i];
+    done.set(n, changed ? { ...n, opcode, inputs: replaced(inputs, done) } : n);
   }
-  return roots.map((r) => done.get(r)!);
+  return replaced(roots, done);
 }
+
+function countUses(nodes: readonly Node[], uses: Map<Node, number>): void {
+  for (let i = 0; i < nodes.length; i++) uses.set(nodes[i]!, (uses.get(nodes[i]!) ?? 0) + 1);
+}
+
+/** Whether a node is a product that is used once. */
+const isProduct = (n: Node, uses: ReadonlyMap<Node, number>): boolean =>
+  n.kind === "map" && n.opcode === Op.Mul && uses.get(n) === 1 && n.latent;
 
 /** All ancestors of the roots, inputs before what uses them. */
 export function ancestors(roots: readonly Node[]): Node[] {
   const seen = new Set<Node>();
   const stack = [...roots];
-  while (stack.length) {
-    const n = stack.pop()!;
+  for (let n = stack.pop(); n; n = stack.pop()) {
     if (seen.has(n)) continue;
     seen.add(n);
-    stack.push(...n.inputs);
+    for (let i = 0; i < n.inputs.length; i++) stack.push(n.inputs[i]!);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
-const isLeaf = (n: Node): boolean => n.kind === "constant" || n.kind === "data" || n.kind === "latent";
-
 /** Cuts the ancestors of `roots` (canonical nodes) into segments. `everything`: nothing is computed beforehand. */
 export function lower(roots: readonly Node[], everything = false): Lowered {
   const nodes = ancestors(roots);
-  // A sum over the rows of a subsampled plate changes with the batch, even when no latent is in it.
   const dynamic = new Set<Node>();
-  for (const n of nodes)
-    if (
-      (everything && !isLeaf(n)) ||
-      n.kind === "latent" ||
-      n.inputs.some((i) => dynamic.has(i)) ||
-      (reduces(n) && home(n)?.subsampled)
-    )
-      dynamic.add(n);
-
   const statics = new Set<Node>();
-  const computed = (n: Node): void => {
-    if (dynamic.has(n) || n.kind === "constant" || n.kind === "data") return;
-    // A broadcast from outside plates is a fill, made where it is used; what it repeats is computed.
-    if (n.kind === "broadcast" && !n.inputs[0]!.plate) computed(n.inputs[0]!);
-    else statics.add(n);
-  };
-  for (const n of nodes) if (dynamic.has(n)) n.inputs.forEach(computed);
-  roots.forEach(computed);
-
   // Broadcasts are made where they are used, and latents are memory: neither is scheduled.
-  const scheduled = nodes.filter((n) => dynamic.has(n) && n.kind !== "broadcast" && n.kind !== "latent");
-  const needs = new Map<Node, readonly { node: Node; complete: boolean }[]>();
-  const through = (n: Node): Node => (n.kind === "broadcast" ? through(n.inputs[0]!) : n);
-  const pending = new Set(scheduled);
-  for (const n of scheduled)
-    needs.set(
-      n,
-      n.inputs
-        .map((i, k) => ({ node: through(i), complete: n.kind === "gather" && k === 0 }))
-        .filter((d) => pending.has(d.node)),
-    );
+  const pending = new Set<Node>();
+  for (let k = 0; k < nodes.length; k++) {
+    const n = nodes[k]!;
+    if (!isDynamic(n, dynamic, everything)) continue;
+    dynamic.add(n);
+    if (n.kind !== "broadcast" && n.kind !== "latent") pending.add(n);
+    addStatics(n.inputs, dynamic, statics);
+  }
+  addStatics(roots, dynamic, statics);
   const segments: Segment[] = [];
   while (pending.size) {
-    const plates = new Set([...pending].map(home));
-    let best: Segment | undefined;
-    let bestRank = Number.POSITIVE_INFINITY;
-    for (const plate of plates) {
-      // Everything of this plate that can run now, in one pass: what it needs is finished, or runs earlier in the same pass.
-      const run = new Set<Node>();
-      let left = 0;
-      for (const n of scheduled) {
-        if (!pending.has(n) || home(n) !== plate) continue;
-        const ready = needs
-          .get(n)!
-          .every((d) => !pending.has(d.node) || (run.has(d.node) && !d.complete && !reduces(d.node)));
-        if (ready) run.add(n);
-        else left++;
-      }
-      if (!run.size) continue;
-      // A plate that can be finished goes first, then work outside plates, then the smallest plate: large ones wait until
-      // they can be done in one pass.
-      const rank = plate === null ? (left ? 1 : 0) : left ? 2 + plate.size : 0.5;
-      if (rank < bestRank) {
-        bestRank = rank;
-        best = { plate, nodes: [...run] };
-      }
-    }
-    if (!best) throw new Error("the graph has a cycle");
-    for (const n of best.nodes) pending.delete(n);
-    segments.push(best);
+    const segment = nextSegment(pending);
+    for (let k = 0; k < segment.nodes.length; k++) pending.delete(segment.nodes[k]!);
+    segments.push(segment);
   }
   return { roots, segments, dynamic, statics: [...statics] };
+}
+
+/** Whether a node is computed anew with every gradient; `dynamic` has those of its inputs that are. */
+function isDynamic(n: Node, dynamic: ReadonlySet<Node>, everything: boolean): boolean {
+  if (n.kind === "latent") return true;
+  if (n.kind === "constant" || n.kind === "data") return false;
+  if (everything) return true;
+  for (let i = 0; i < n.inputs.length; i++) if (dynamic.has(n.inputs[i]!)) return true;
+  // A sum over the rows of a subsampled plate changes with the batch, even when no latent is in it.
+  return reduces(n) && (home(n)?.subsampled ?? false);
+}
+
+/** Adds those of `nodes` that are computed once. */
+function addStatics(nodes: readonly Node[], dynamic: ReadonlySet<Node>, statics: Set<Node>): void {
+  for (let i = 0; i < nodes.length; i++) {
+    const n = nodes[i]!;
+    if (dynamic.has(n) || n.kind === "constant" || n.kind === "data") continue;
+    // A broadcast from outside plates is a fill, made where it is used; what it repeats is computed.
+    if (n.kind === "broadcast" && !n.inputs[0]!.plate) addStatics(n.inputs, dynamic, statics);
+    else statics.add(n);
+  }
+}
+
+/** What can run next: everything of one plate whose needs are met, in one pass over its rows. */
+function nextSegment(pending: ReadonlySet<Node>): Segment {
+  const plates = new Set<Plate | null>();
+  for (const n of pending) plates.add(home(n));
+  let best: Segment | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const plate of plates) {
+    const run = new Set<Node>();
+    let left = 0;
+    for (const n of pending) {
+      if (home(n) !== plate) continue;
+      if (isReady(n, pending, run)) run.add(n);
+      else left++;
+    }
+    // A plate that can be finished goes first, then work outside plates, then the smallest plate: large ones wait until
+    // they can be done in one pass.
+    const rank = plate === null ? (left ? 1 : 0) : left ? 2 + plate.size : 0.5;
+    if (run.size && rank < bestRank) {
+      bestRank = rank;
+      best = { plate, nodes: [...run] };
+    }
+  }
+  if (!best) throw new Error("the graph has a cycle");
+  return best;
+}
+
+/** Whether what a node needs is finished, or runs earlier in the same pass. */
+function isReady(n: Node, pending: ReadonlySet<Node>, run: ReadonlySet<Node>): boolean {
+  for (let i = 0; i < n.inputs.length; i++) {
+    let need = n.inputs[i]!;
+    while (need.kind === "broadcast") need = need.inputs[0]!;
+    // A gather reads any row of its source, and a sum is complete after the last.
+    const complete = (n.kind === "gather" && i === 0) || reduces(need);
+    if (pending.has(need) && (complete || !run.has(need))) return false;
+  }
+  return true;
 }
 
 /** Doubles per row of a node's value, for S draws. */

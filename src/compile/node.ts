@@ -85,33 +85,34 @@ export interface DensityCall {
 
 let count = 0;
 
-export const eventSize = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((x, i) => x === b[i]);
+// What every model goes through, here and in the files that compile, is written in plain loops: code that runs once is interpreted, and a
+// closure costs ten microseconds before its first call.
 
-type Extra = Partial<Pick<Node, "opcode" | "values" | "index" | "position" | "density">>;
+export function eventSize(shape: readonly number[]): number {
+  let size = 1;
+  for (let i = 0; i < shape.length; i++) size *= shape[i]!;
+  return size;
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const none: Partial<Pick<Node, "opcode" | "values" | "index" | "position" | "density">> = {};
 
 export function node(
   kind: NodeKind,
   inputs: readonly Node[],
   plate: Plate | null,
   shape: readonly number[],
-  extra: Extra = {},
+  { opcode = 0 as Op, values = null, index = null, position = 0, density = null } = none,
 ): Node {
-  return {
-    id: count++,
-    kind,
-    inputs,
-    plate,
-    shape,
-    latent: kind === "latent" || inputs.some((i) => i.latent),
-    opcode: 0 as Op,
-    values: null,
-    index: null,
-    position: 0,
-    density: null,
-    ...extra,
-  };
+  let latent = kind === "latent";
+  for (let i = 0; i < inputs.length && !latent; i++) latent = inputs[i]!.latent;
+  return { id: count++, kind, inputs, plate, shape, latent, opcode, values, index, position, density };
 }
 
 export const constant = (value: number): Node => node("constant", [], null, [], { values: Float64Array.of(value) });
@@ -127,28 +128,33 @@ export const latent = (position: number, plate: Plate | null, shape: readonly nu
 const describe = (n: Node): string =>
   `${n.plate ? `plate "${n.plate.name}"` : "no plate"}${n.shape.length ? `, shape [${n.shape.join(", ")}]` : ""}`;
 
-/** The plate and event shape that operands share; scalars and values outside plates adapt, nothing else does. */
-export function commonShape(
-  operands: readonly Node[],
-  what: string,
-): { plate: Plate | null; shape: readonly number[] } {
+/** The plate that operands share; values outside plates adapt. */
+export function commonPlate(operands: readonly Node[], what: string): Plate | null {
   let plate: Plate | null = null;
-  let shape: readonly number[] = [];
-  for (const n of operands) {
-    if (n.plate) {
-      if (plate && plate !== n.plate)
-        throw new TypeError(
-          `${what}: expected values of one plate, got plate "${plate.name}" and plate "${n.plate.name}"; index one into the other with .at(index)`,
-        );
-      plate = n.plate;
-    }
-    if (n.shape.length) {
-      if (shape.length && !sameShape(shape, n.shape))
-        throw new TypeError(`${what}: expected equal shapes, got [${shape.join(", ")}] and [${n.shape.join(", ")}]`);
-      shape = n.shape;
-    }
+  for (let i = 0; i < operands.length; i++) {
+    const own = operands[i]!.plate;
+    if (own && plate && own !== plate)
+      throw new TypeError(
+        `${what}: expected values of one plate, got plate "${plate.name}" and plate "${own.name}"; index one into the other with .at(index)`,
+      );
+    plate = own ?? plate;
   }
-  return { plate, shape };
+  return plate;
+}
+
+const scalar: readonly number[] = [];
+
+/** The event shape that operands share; scalars adapt, nothing else does. */
+export function commonShape(operands: readonly Node[], what: string): readonly number[] {
+  let shape = scalar;
+  for (let i = 0; i < operands.length; i++) {
+    const own = operands[i]!.shape;
+    if (!own.length) continue;
+    if (shape.length && !sameShape(shape, own))
+      throw new TypeError(`${what}: expected equal shapes, got [${shape.join(", ")}] and [${own.join(", ")}]`);
+    shape = own;
+  }
+  return shape;
 }
 
 /** The value repeated over the rows of `plate` and over `shape`; itself when nothing changes. */
@@ -161,16 +167,18 @@ export function broadcast(x: Node, plate: Plate | null, shape: readonly number[]
   return node("broadcast", [x], plate, shape);
 }
 
+/** Each value repeated over the rows of `plate` and over `shape`. */
+export function broadcastAll(operands: readonly Node[], plate: Plate | null, shape: readonly number[]): Node[] {
+  const all = new Array<Node>(operands.length);
+  for (let i = 0; i < operands.length; i++) all[i] = broadcast(operands[i]!, plate, shape);
+  return all;
+}
+
 /** An elementwise operation; operands adapt to their common shape. */
 export function map(opcode: Op, operands: readonly Node[], what = "arithmetic"): Node {
-  const { plate, shape } = commonShape(operands, what);
-  return node(
-    "map",
-    operands.map((n) => broadcast(n, plate, shape)),
-    plate,
-    shape,
-    { opcode },
-  );
+  const plate = commonPlate(operands, what);
+  const shape = commonShape(operands, what);
+  return node("map", broadcastAll(operands, plate, shape), plate, shape, { opcode });
 }
 
 /** Sum over the rows of the node's plate. */

@@ -109,7 +109,7 @@ function tangentRule(n: Node, tangents: Tangents): Node | null {
       let total: Node | null = null;
       of.forEach((tangent, i) => {
         if (!tangent) return;
-        const share = mapRules[n.opcode]!(n, tangent)[i]?.();
+        const share = mapRules[n.opcode]!(n, tangent, i);
         if (share) total = total ? g.add(total, share) : share;
       });
       return total && broadcast(total, n.plate, n.shape);

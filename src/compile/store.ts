@@ -16,9 +16,16 @@ export function batchRows(plate: Plate, batch: number): { first: number; rows: n
   return { first: batch * roundUp(plate.batchSize), rows: Math.min(plate.batchSize, plate.size - start) };
 }
 
+/** 0, 1, … */
+function counting(length: number): Int32Array {
+  const numbers = new Int32Array(length);
+  for (let i = 0; i < length; i++) numbers[i] = i;
+  return numbers;
+}
+
 /** For each row in memory the row of the user's data (−1: padding). Subsampled plates are shuffled, always in the same way. */
 export function rowOrder(plate: Plate): Int32Array {
-  const order = Int32Array.from({ length: plate.size }, (_, i) => i);
+  const order = counting(plate.size);
   if (!plate.subsampled) return order;
   let state = 0x9e3779b9;
   for (let i = plate.size - 1; i > 0; i--) {
@@ -97,14 +104,7 @@ export class Store {
     const columns = eventSize(n.shape);
     const rows = paddedRows(plate);
     pointer = this.#scope.doubles(rows * columns);
-    const view = f64(pointer, rows * columns);
-    const order = this.order(plate);
-    for (let at = 0; at < order.length; at++) {
-      const row = order[at]!;
-      if (row < 0) continue;
-      const base = (at >> 3) * 8 * columns + (at & 7);
-      for (let j = 0; j < columns; j++) view[base + 8 * j] = n.values![row * columns + j]!;
-    }
+    tile(n.values!, columns, this.order(plate), f64(pointer, rows * columns));
     this.#tiles.set(key, pointer);
     return pointer;
   }
@@ -126,10 +126,9 @@ export class Store {
 
   /** Address of the user's row number of each row in memory. */
   orderIndex(plate: Plate): number {
-    const identity = Int32Array.from({ length: plate.size }, (_, i) => i);
     const key = `order:${this.#number(plate)}`;
     let pointer = this.#indices.get(key);
-    if (pointer === undefined) this.#indices.set(key, (pointer = this.index(identity, plate)));
+    if (pointer === undefined) this.#indices.set(key, (pointer = this.index(counting(plate.size), plate)));
     return pointer;
   }
 
@@ -145,5 +144,16 @@ export class Store {
     this.#computed.clear();
     this.#tiles.clear();
     this.#indices.clear();
+  }
+}
+
+/** Copies rows in an order into tiles. */
+function tile(values: Float64Array, columns: number, order: Int32Array, tiles: Float64Array): void {
+  for (let at = 0; at < order.length; at++) {
+    const row = order[at]!;
+    if (row < 0) continue;
+    const base = (at >> 3) * 8 * columns + (at & 7);
+    const from = row * columns;
+    for (let j = 0; j < columns; j++) tiles[base + 8 * j] = values[from + j]!;
   }
 }

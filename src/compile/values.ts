@@ -37,7 +37,6 @@ export class Values {
         dimension,
         draws: lanes,
         store: this.#store,
-        destinations: nodes.map(() => ({ kind: "output" })),
       });
     } catch (error) {
       this.#store.dispose();
@@ -47,20 +46,14 @@ export class Values {
 
   /** From coordinates [draw × dimension] to the values of each node, [draw][row][event]. */
   evaluate(thetas: Float64Array): Float64Array[] {
-    const n = this.dimension;
-    const draws = thetas.length / n;
-    if (!Number.isInteger(draws)) throw rangeError("thetas", `a multiple of ${n} coordinates`, thetas);
+    const draws = thetas.length / this.dimension;
+    if (!Number.isInteger(draws)) throw rangeError("thetas", `a multiple of ${this.dimension} coordinates`, thetas);
     const lanes = this.#lanes;
     const { program, outputs } = this.#encoded;
     const results = this.#roots.map((root) => new Float64Array(draws * sizeOfNode(root)));
     for (let start = 0; start < draws; start += lanes) {
       const count = Math.min(lanes, draws - start);
-      const theta = program.theta();
-      for (let s = 0; s < lanes; s++) {
-        // Lanes without a draw repeat the last one.
-        const from = (start + Math.min(s, count - 1)) * n;
-        for (let i = 0; i < n; i++) theta[i * lanes + s] = thetas[from + i]!;
-      }
+      program.setPoints(thetas, start, count);
       program.evaluate();
       this.#roots.forEach((root, k) => {
         const size = sizeOfNode(root);

@@ -4,8 +4,7 @@
 
 import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import { knownOptions, rangeError, typeError } from "../errors.js";
-import { coreText, textDecoder } from "./generated/core.js";
-import { decode } from "./text.js";
+import { coreBytes } from "./inlined.js";
 
 /** The exports of assembly/index.ts as TypeScript sees them; pointers are byte offsets into the memory. */
 export interface CoreExports {
@@ -30,6 +29,7 @@ export interface CoreExports {
     seedLow: number,
     seedHigh: number,
     stream: number,
+    step: number,
     flags: number,
     out: number,
   ): void;
@@ -102,15 +102,18 @@ const relaxedProbe = [...header, 19, 1, 17, 0, ...splat, ...splat, ...splat, 253
 
 const supports = (probe: readonly number[]): boolean => WebAssembly.validate(Uint8Array.from(probe));
 
-/** Says what is missing where the core cannot run. */
+/** Says what the engine lacks that the core needs. */
+const lacking = (what: string): Error =>
+  new Error(
+    `variational needs ${what}, which this JavaScript engine lacks or has switched off; Chrome and Edge have it from version 91, Firefox 89, Safari 16.4, Node 16.4 on`,
+  );
+
 function checkEngine(): void {
-  const lacks =
-    typeof WebAssembly !== "object" ? "WebAssembly" : supports(simdProbe) ? undefined : "WebAssembly SIMD (128 bits)";
-  if (lacks)
-    throw new Error(
-      `variational needs ${lacks}, which this JavaScript engine lacks or has switched off; Chrome and Edge have it from version 91, Firefox 89, Safari 16.4, Node 16.4 on`,
-    );
+  if (typeof WebAssembly !== "object") throw lacking("WebAssembly");
 }
+
+/** Why the core could not be compiled, where the engine is to blame: asked only then, since even the probe takes a tenth of a millisecond. */
+const explained = (error: unknown): unknown => (supports(simdProbe) ? error : lacking("WebAssembly SIMD (128 bits)"));
 
 const isBytes = (source: unknown): source is BufferSource =>
   source instanceof ArrayBuffer || ArrayBuffer.isView(source);
@@ -121,10 +124,10 @@ const isResponse = (source: unknown): source is Response =>
 const isSource = (source: unknown): source is CoreSource =>
   typeof source === "string" || source instanceof URL || isResponse(source) || isCompilable(source);
 
-/** Takes what was instantiated for the core, unless another call was first. */
-function adopt(exports: unknown, label: string): void {
+/** Takes what was instantiated for the core, unless another call was first. The exports as they are: the loader's own wrap each call. */
+function adopt({ instance }: { readonly instance: WebAssembly.Instance }, label: string): void {
   if (loaded) return;
-  const found = exports as Partial<CoreExports>;
+  const found = instance.exports as Partial<CoreExports>;
   if (!(found.memory instanceof WebAssembly.Memory && typeof found.evaluate === "function"))
     throw rangeError(label, "the core of this version of variational", "another WebAssembly module");
   loaded = found as CoreExports;
@@ -142,11 +145,15 @@ export function loadSync(source?: BufferSource | WebAssembly.Module): void {
   if (source !== undefined && !isCompilable(source))
     throw typeError("loadSync(source)", "bytes or a WebAssembly.Module", source);
   if (loaded) return;
-  adopt(instantiateSync(source ?? decode(coreText, textDecoder), {}).exports, "loadSync(source)");
+  try {
+    adopt(instantiateSync(source ?? coreBytes(), {}), "loadSync(source)");
+  } catch (error) {
+    throw explained(error);
+  }
 }
 
 /**
- * Loads the core without blocking the thread: from the inlined bytes, or from bytes, a module, a Response or a URL; or the relaxed
+ * Loads the core: from the inlined bytes, or from bytes, a module, a Response or a URL, without blocking the thread; or the relaxed
  * build, where the engine can run it. Only the first call that succeeds has an effect; what uses the core loads it by itself.
  */
 export async function load(source?: CoreSource | LoadOptions): Promise<void> {
@@ -176,9 +183,26 @@ export async function load(source?: CoreSource | LoadOptions): Promise<void> {
 }
 
 async function compile(source: CoreSource | undefined, label: string): Promise<void> {
-  const code =
-    source === undefined ? decode(coreText, textDecoder) : isCompilable(source) ? source : await fetched(source, label);
-  adopt((await instantiate(code, {})).exports, label);
+  const code = source === undefined ? coreBytes() : isCompilable(source) ? source : await fetched(source, label);
+  try {
+    adopt(source === undefined ? await inlined(code) : await instantiate(code, {}), label);
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+/**
+ * The inlined core at once: half a millisecond in V8, which compiles functions when they are first called, and three in Firefox, where
+ * the asynchronous way takes 14 (Node 20), 3 (Chromium 156) and 4 and holds the thread for most of them. Chrome before version 115 compiles
+ * no more than 4 kB at once on the main thread.
+ */
+function inlined(code: Compilable): Promise<{ readonly instance: WebAssembly.Instance }> {
+  try {
+    return Promise.resolve(instantiateSync(code, {}));
+  } catch (error) {
+    if (error instanceof RangeError) return instantiate(code, {});
+    throw error;
+  }
 }
 
 async function fetched(source: Response | URL | string, label: string): Promise<BufferSource> {

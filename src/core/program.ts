@@ -58,6 +58,10 @@ export class Program {
     return this.#gradient;
   }
 
+  get logDensityPointer(): number {
+    return this.#logDensity;
+  }
+
   /** Takes the points `from` … `from + count` of thetas [draw][dimension]; lanes without one repeat the last. */
   setPoints(thetas: Float64Array, from: number, count: number): void {
     const { dimension: n, draws } = this;
@@ -66,6 +70,21 @@ export class Program {
       const at = (from + Math.min(s, count - 1)) * n;
       for (let i = 0; i < n; i++) theta[i * draws + s] = thetas[at + i]!;
     }
+  }
+
+  /** The points of all draws into out [draw][dimension]. */
+  points(out: Float64Array): void {
+    const { dimension: n, draws } = this;
+    const theta = this.theta();
+    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) out[s * n + i] = theta[i * draws + s]!;
+  }
+
+  /** What an evaluation elsewhere has found of all draws: log densities [draw] and gradients [draw][dimension]. */
+  setResults(values: Float64Array, gradients: Float64Array): void {
+    const { dimension: n, draws } = this;
+    this.logDensity().set(values);
+    const gradient = this.gradient();
+    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) gradient[i * draws + s] = gradients[s * n + i]!;
   }
 
   /** Adds the gradients of the first `count` draws to out [draw][dimension] from draw `to` on. */

@@ -1,13 +1,12 @@
 // Sobol points from the core: direction numbers unpacked from sobol-data.ts and extended by the recurrence of Bratley & Fox (ACM
-// TOMS 14, 1988). Import this module lazily: it brings 13 kB of data. A point depends on (seed, stream, dimension, index) alone.
+// TOMS 14, 1988). Import this module lazily: it brings 13 kB of data. A point depends on (seed, stream, step, dimension, index) alone.
 
 import { integer, rangeError } from "../errors.js";
 import { core } from "./load.js";
 import { f64, i32, Scope } from "./memory.js";
 import { degreeCounts, packed } from "./sobol-data.js";
+import { MAX_SOBOL_DIMENSIONS } from "./sobol-size.js";
 
-/** Dimensions that the table has numbers for. */
-export const MAX_SOBOL_DIMENSIONS = 1024;
 const WORDS = 32;
 
 /** Direction numbers [dimension][32] with their bits in the opposite order: bit i of number k is digit i of v_k. */
@@ -55,6 +54,8 @@ export interface SobolOptions {
   seed?: readonly [low: number, high: number];
   /** Another scrambling of the same seed, below 2^28. */
   stream?: number;
+  /** And another of the same stream, below 2^32. */
+  step?: number;
   /** Index of the first point. */
   first?: number;
   /** Owen scrambling; without it the points are those of Joe and Kuo's own generator, moved by 2^-33. */
@@ -76,13 +77,14 @@ export class Sobol {
 
   /** Writes [dimension][point] to core memory at `out`. */
   fillAt(out: number, points: number, options: SobolOptions = {}): void {
-    const { seed = [0, 0], stream = 0, first = 0, scramble = true, normal = false } = options;
+    const { seed = [0, 0], stream = 0, step = 0, first = 0, scramble = true, normal = false } = options;
     integer("points", points, 0, 2 ** 20);
     integer("stream", stream, 0, 2 ** 28 - 1);
+    integer("step", step, 0, 2 ** 32 - 1);
     integer("first", first, 0, 2 ** 32 - 1);
     if (first + points > 2 ** 32) throw rangeError("first", `at most ${2 ** 32 - points}`, first);
     const flags = (scramble ? 1 : 0) | (normal ? 2 : 0);
-    core().sobol(this.#directions, this.dimensions, 0, points, first, seed[0], seed[1], stream, flags, out);
+    core().sobol(this.#directions, this.dimensions, 0, points, first, seed[0], seed[1], stream, step, flags, out);
   }
 
   /** [dimension][point], a copy. */

@@ -14,6 +14,8 @@ export interface LogLikelihoodMatrix {
   readonly draws: number;
   /** [draw × observation] */
   readonly values: Float64Array;
+  /** Position of each observation among all of the site's, where some are missing or masked. */
+  readonly positions?: Int32Array;
 }
 
 /** What an estimate is made of, observation by observation. */
@@ -27,6 +29,7 @@ export interface LooParts {
   /** Monte Carlo variance of each pointwise value. */
   readonly variances: Float64Array;
   readonly fitKhat: number;
+  readonly positions?: Int32Array | undefined;
   readonly matched?: readonly number[];
   /** Whether moving the draws has not been tried and could be. */
   readonly canMatch?: boolean;
@@ -59,6 +62,8 @@ export class Loo {
   readonly khats: Float64Array;
   /** k-hat of the fit itself; NaN for draws that are exact. */
   readonly fitKhat: number;
+  /** Position of each observation among all of the site's, row-major; absent where none is missing or masked. */
+  readonly positions: Int32Array | undefined;
   /** Observations for which the draws were moved (moment matching). */
   readonly matched: readonly number[];
   readonly #canMatch: boolean;
@@ -69,6 +74,7 @@ export class Loo {
     this.draws = parts.draws;
     this.pointwise = pointwise;
     this.khats = khats;
+    this.positions = parts.positions;
     this.fitKhat = parts.fitKhat;
     this.matched = parts.matched ?? [];
     this.#canMatch = parts.canMatch ?? false;
@@ -89,7 +95,7 @@ export class Loo {
       return `All ${n} k-hats are at most ${threshold}: the estimate can be relied on, up to a Monte Carlo error of ${this.mcse.toFixed(2)}.`;
     const worst = unreliable.reduce((a, b) => (khats[b]! > khats[a]! ? b : a));
     const size = khats[worst] === Infinity ? "infinite" : khats[worst]!.toFixed(2);
-    const where = n > 1 ? `${site}[${worst}]` : site;
+    const where = n > 1 ? `${site}[${this.positions?.[worst] ?? worst}]` : site;
     const count = `${unreliable.length} of ${n} k-hats ${unreliable.length === 1 ? "is" : "are"} above ${threshold} (the largest, ${size}, at ${where})`;
     const match = this.#canMatch ? " loo(fit, { momentMatching: true }) moves the draws to where they are wanted." : "";
     const own = this.fitKhat === Infinity ? "infinite" : this.fitKhat.toFixed(2);
@@ -133,7 +139,7 @@ export function looParts(matrix: LogLikelihoodMatrix, logRatios?: Float64Array):
   const label = "looOfMatrix(matrix)";
   if (typeof matrix !== "object" || matrix === null || !(matrix.values instanceof Float64Array))
     throw typeError(label, "a record { site, draws, values } as logLikelihood(fit) gives", matrix);
-  const { site, draws, values } = matrix;
+  const { site, draws, values, positions } = matrix;
   const n = values.length / draws;
   if (!(n >= 1) || !Number.isInteger(n)) throw rangeError(`${label}.values`, `a multiple of ${draws} numbers`, values);
   if (logRatios !== undefined) {
@@ -152,7 +158,7 @@ export function looParts(matrix: LogLikelihoodMatrix, logRatios?: Float64Array):
     khats[i] = smoothed.khat;
     fitted[i] = logMean(column, whole?.weights).value;
   }
-  return { site, draws, pointwise, khats, fitted, variances, fitKhat: whole ? whole.khat : Number.NaN };
+  return { site, draws, pointwise, khats, fitted, variances, fitKhat: whole ? whole.khat : Number.NaN, positions };
 }
 
 type Four = [Float64Array, Float64Array, Float64Array, Float64Array];
@@ -195,7 +201,7 @@ export interface LooComparison {
 
 /**
  * The difference of two models' predictions of the same observations, with the standard error of the paired differences
- * (Vehtari, Gelman & Gabry 2017, eq. 24). RangeError unless both have the same number of observations.
+ * (Vehtari, Gelman & Gabry 2017, eq. 24). RangeError unless both have the same observations, as far as their number and what is missing tell.
  */
 export function looCompare(first: Loo, second: Loo): LooComparison {
   for (const [i, loo] of [first, second].entries())
@@ -204,6 +210,10 @@ export function looCompare(first: Loo, second: Loo): LooComparison {
   if (second.pointwise.length !== n)
     throw new RangeError(
       `looCompare(second): expected the ${n} observations of the first, got ${second.pointwise.length}; only models of the same data can be compared`,
+    );
+  if (String(first.positions) !== String(second.positions))
+    throw new RangeError(
+      "looCompare(second): expected the observations of the first, got others: other values are missing or masked",
     );
   const differences = first.pointwise.map((v, i) => v - second.pointwise[i]!);
   const difference = sum(differences);

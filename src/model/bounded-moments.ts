@@ -1,9 +1,9 @@
 // Moments of truncated and censored distributions that follow from others: what a heavy tail makes of them, and those of censored values
 // from the probabilities of the limits and the moments of what lies between.
 
+import { type Censored, type Truncated, truncated } from "./bounded.js";
 import { exp, log } from "./distributions/scalar.js";
 import type { Moment } from "./evaluation.js";
-import { type Censored, type Truncated, truncated } from "./wrappers.js";
 
 const INF = Number.POSITIVE_INFINITY;
 

@@ -7,9 +7,10 @@ import * as g from "../compile/arithmetic.js";
 import { bounds } from "../compile/bounds.js";
 import { type DensityRule, logProb, logProbValue } from "../compile/density.js";
 import type { Term } from "../compile/gradient.js";
-import { commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
+import { commonPlate, commonShape, constant, eventSize, type Node, type Plate } from "../compile/node.js";
 import { integer, rangeError, show } from "../errors.js";
 import { type DataLike, toTable } from "./data.js";
+import { logSum, termsTo } from "./distributions/count-sums.js";
 import { cdf, logProbs, type Moment, type Numbers, numbersOf, quantile, unavailable } from "./evaluation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
 import { fillSamples, type Generator, generatorOf, type SampleOptions } from "./sampler.js";
@@ -47,18 +48,14 @@ export abstract class Distribution {
 
   /** The plate that the parameters live in. */
   get plate(): Plate | null {
-    return commonShape(
-      this.parameters.map((p) => ({ ...p, shape: [] })),
-      this.name,
-    ).plate;
+    return commonPlate(this.parameters, this.name);
   }
 
   /** The shape of independent values that the parameters' shapes ask for, for univariate families. */
   get batchShape(): readonly number[] {
-    return commonShape(
-      this.parameters.filter((_, i) => this.perElement[i]),
-      this.name,
-    ).shape;
+    const elements: Node[] = [];
+    for (let i = 0; i < this.parameters.length; i++) if (this.perElement[i]) elements.push(this.parameters[i]!);
+    return commonShape(elements, this.name);
   }
 
   /** Where the density of one distribution with numbers for parameters can be above 0: the support, closer where parameters bound it. */
@@ -83,7 +80,7 @@ export abstract class Distribution {
   cdfOf(_x: Node): Node | null {
     return null;
   }
-  /** P(X ≤ x) of numbers, element `i` of the parameters, where it is a sum that no graph holds. */
+  /** P(X ≤ x) of numbers, element `i` of the parameters, where it is a sum. */
   cdfOfNumber(_x: number, _parameters: readonly Float64Array[], _i: number): number | null {
     return null;
   }
@@ -123,14 +120,14 @@ export abstract class Distribution {
     if (x instanceof Expression) return new Expression(this.valueOf(x.node));
     if (this.parameters.some((p) => p.latent))
       return new Expression(this.valueOf(nodeOf(x, `${this.name}.logProb(x)`)));
-    return logProbs(this, toTable(`${this.name}.logProb(x)`, x, true));
+    return logProbs(this, toTable(`${this.name}.logProb(x)`, x, "NaN"));
   }
 
   /** P(X ≤ x), of a number or an array. NaN gives NaN. */
   cdf(x: number): number;
   cdf(x: DataLike): number | Float64Array;
   cdf(x: DataLike): number | Float64Array {
-    const { values, shape } = toTable(`${this.name}.cdf(x)`, x, true);
+    const { values, shape } = toTable(`${this.name}.cdf(x)`, x, "NaN");
     return cdf(this, "cdf", values, shape);
   }
 
@@ -139,7 +136,7 @@ export abstract class Distribution {
   quantile(p: DataLike): number | Float64Array;
   quantile(p: DataLike): number | Float64Array {
     const label = `${this.name}.quantile(p)`;
-    const { values, shape } = toTable(label, p, true);
+    const { values, shape } = toTable(label, p, "NaN");
     values.forEach((v, i) => {
       if (v < 0 || v > 1) throw rangeError(values.length > 1 ? `${label}[${i}]` : label, "a number in [0, 1]", v);
     });
@@ -183,9 +180,8 @@ export abstract class Distribution {
 
   /** Throws when observed values lie outside the support, naming the first. */
   check(label: string, values: Float64Array): void {
-    const width = this.eventShape.reduce((a, b) => a * b, 1);
     try {
-      checkValues(label, values, this.support, width);
+      checkValues(label, values, this.support, eventSize(this.eventShape));
     } catch (error) {
       if (error instanceof RangeError) error.message += `, outside the support of ${this.name}`;
       throw error;
@@ -218,13 +214,15 @@ export const kinds = {
 
 /** Checks a parameter's node; constants and data exactly, the rest by the bounds of its expression. */
 export function checkParameter(label: string, node: Node, kind: ParameterKind): Node {
-  if (node.values) {
-    node.values.forEach((v, i) => {
-      const place = node.values!.length > 1 ? `${label}[${i}]` : label;
-      const inside = kind.open ? v > kind.low && v < kind.high : v >= kind.low && v <= kind.high;
-      if (!inside || !(kind.infinite || Number.isFinite(v)) || (kind.integer && !Number.isInteger(v)))
-        throw rangeError(place, kind.expected, v);
-    });
+  const { values } = node;
+  if (values) {
+    const { low, high, open, infinite, integer: whole } = kind;
+    for (let i = 0; i < values.length; i++) {
+      const v = values[i]!;
+      const inside = open ? v > low && v < high : v >= low && v <= high;
+      if (!inside || !(infinite || Number.isFinite(v)) || (whole && !Number.isInteger(v)))
+        throw rangeError(values.length > 1 ? `${label}[${i}]` : label, kind.expected, v);
+    }
     return node;
   }
   const [low, high] = bounds(node);
@@ -246,7 +244,9 @@ export interface Abilities {
   /** Fills `out` with samples, for families that have no sampler of their own. `p` are the parameters. */
   readonly draw?: (n: number, out: Float64Array, generator: Generator, p: readonly Float64Array[]) => void;
   readonly cdf?: Formula;
-  /** P(X ≤ x) of numbers, where it is a sum that no graph holds. */
+  /** Whether values are the counts up to the first parameter, and distribution functions in models are sums over them. */
+  readonly counted?: boolean;
+  /** P(X ≤ x) of numbers, where it is such a sum. */
   readonly cdfNumber?: (x: number, ...parameters: number[]) => number;
   readonly survival?: Formula;
   readonly logCdf?: Formula;
@@ -276,15 +276,22 @@ export class FamilyDistribution extends Distribution {
     readonly eventShape: readonly number[],
   ) {
     super();
-    const elements = !options.rule.multivariate;
-    this.perElement = parameters.map(() => elements);
+    this.perElement = new Array<boolean>(parameters.length).fill(!options.rule.multivariate);
   }
 
   get name(): string {
     return this.options.name;
   }
   get structure(): string {
-    return this.options.name;
+    return this.options.counted ? `${this.options.name}:${this.#terms}` : this.options.name;
+  }
+
+  /** Elements of the sums that stand in for distribution functions; 0: there are none. */
+  get #terms(): number {
+    return this.options.counted ? termsTo(this.support.high) : 0;
+  }
+  #summed(x: Node, side: "below" | "above"): Node | null {
+    return this.#terms ? logSum(this, x, side, this.#terms) : null;
   }
 
   override get ends(): readonly [low: number, high: number] {
@@ -306,7 +313,9 @@ export class FamilyDistribution extends Distribution {
   }
 
   override cdfOf(x: Node): Node | null {
-    return this.options.as ? this.base.cdfOf(x) : (this.options.cdf?.(x, ...this.parameters) ?? null);
+    if (this.options.as) return this.base.cdfOf(x);
+    const sum = this.#summed(x, "below");
+    return sum ? g.exp(g.min(sum, 0)) : (this.options.cdf?.(x, ...this.parameters) ?? null);
   }
   override cdfOfNumber(x: number, parameters: readonly Float64Array[], i: number): number | null {
     return this.options.cdfNumber?.(x, ...parameters.map((v) => v[v.length > 1 ? i : 0]!)) ?? null;
@@ -315,10 +324,12 @@ export class FamilyDistribution extends Distribution {
     return this.options.as ? this.base.survivalOf(x) : (this.options.survival?.(x, ...this.parameters) ?? null);
   }
   override logCdfOf(x: Node): Node | null {
-    return this.options.as ? this.base.logCdfOf(x) : (this.options.logCdf?.(x, ...this.parameters) ?? null);
+    if (this.options.as) return this.base.logCdfOf(x);
+    return this.#summed(x, "below") ?? this.options.logCdf?.(x, ...this.parameters) ?? null;
   }
   override logSurvivalOf(x: Node): Node | null {
-    return this.options.as ? this.base.logSurvivalOf(x) : (this.options.logSurvival?.(x, ...this.parameters) ?? null);
+    if (this.options.as) return this.base.logSurvivalOf(x);
+    return this.#summed(x, "above") ?? this.options.logSurvival?.(x, ...this.parameters) ?? null;
   }
   override quantileOf(p: Node): Node | null {
     return this.options.as ? this.base.quantileOf(p) : (this.options.quantile?.(p, ...this.parameters) ?? null);
@@ -372,11 +383,16 @@ export function family(options: FamilyOptions): Family {
     return new FamilyDistribution(options, nodes, support, options.eventShape?.(nodes) ?? []);
   };
   const checked = (...values: Value[]): Distribution => {
-    const nodes = names.map((name, i) =>
-      checkParameter(`${label}: ${name}`, nodeOf(values[i], `${label}: ${name}`), options.parameters[name]!),
-    );
+    const nodes: Node[] = [];
+    for (let i = 0; i < names.length; i++) {
+      const place = `${label}: ${names[i]}`;
+      nodes.push(checkParameter(place, nodeOf(values[i], place), options.parameters[names[i]!]!));
+    }
     options.validate?.(label, nodes);
-    if (!options.rule.multivariate) commonShape(nodes, label);
+    if (!options.rule.multivariate) {
+      commonPlate(nodes, label);
+      commonShape(nodes, label);
+    }
     return of(...nodes);
   };
   return Object.assign(checked, { of });

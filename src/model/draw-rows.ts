@@ -5,8 +5,8 @@
 import { Sampler } from "../../assembly/samplers.js";
 import { data, eventSize, type Node } from "../compile/node.js";
 import { type Distribution, FamilyDistribution } from "./distribution.js";
+import { IndependentDistribution } from "./independent.js";
 import { fillSamples, type Generator } from "./sampler.js";
-import { IndependentDistribution } from "./wrappers.js";
 
 /** Families with an inner axis whose sampler takes parameters that differ from row to row. */
 const rowSamplers: Readonly<Record<string, Sampler>> = {

@@ -4,7 +4,7 @@
 
 import { encode } from "../compile/encode.js";
 import { canonicalise, lower } from "../compile/lower.js";
-import { broadcast, data, eventSize, latent, type Node, Plate } from "../compile/node.js";
+import { broadcast, eventSize, latent, type Node, Plate } from "../compile/node.js";
 import { Store } from "../compile/store.js";
 import { f64 } from "../core/memory.js";
 
@@ -28,7 +28,6 @@ const KEPT = 128;
 class Block {
   readonly #store = new Store();
   readonly #program;
-  readonly #inputs: readonly number[];
   readonly #positions: readonly number[];
   readonly #output: number;
   readonly width: number;
@@ -42,40 +41,40 @@ class Block {
     let dimension = 0;
     this.#positions = kinds.map(({ shape, perRow }) => {
       const at = dimension;
-      if (!perRow) dimension += eventSize(shape);
+      dimension += eventSize(shape) * (perRow ? rows : 1);
       return at;
     });
-    // What is the same for all rows is a latent to the compiler: a value that changes between evaluations.
-    const nodes = kinds.map(({ shape, perRow }, i) =>
-      perRow ? data(new Float64Array(eventSize(shape) * rows), plate, shape) : latent(this.#positions[i]!, null, shape),
-    );
+    // To the compiler inputs are coordinates, which change between evaluations; those that differ by row count as data none the less, as
+    // densities may check those.
+    const nodes = kinds.map(({ shape, perRow }, i): Node => {
+      const at = this.#positions[i]!;
+      return perRow ? { ...latent(at, plate, shape), latent: false } : latent(at, null, shape);
+    });
     const result = build(nodes);
     this.width = eventSize(result.shape);
-    const roots = canonicalise([broadcast(result, plate, result.shape), ...nodes]);
-    const encoded = encode(lower([roots[0]!], true), {
+    const encoded = encode(lower(canonicalise([broadcast(result, plate, result.shape)]), true), {
       dimension,
       draws: 1,
       store: this.#store,
-      destinations: [{ kind: "output" }],
     });
     this.#program = encoded.program;
     this.#output = encoded.outputs[0]!;
-    this.#inputs = roots.slice(1).map((n) => (n.kind === "data" ? this.#store.rows(n) : 0));
   }
 
   /** Rows from…from + count − 1 of the inputs to the same rows of `out`. */
   run(inputs: readonly Input[], from: number, count: number, out: Float64Array): void {
     const { rows } = this;
+    const theta = this.#program.theta();
     inputs.forEach(({ values, shape, perRow }, i) => {
+      const to = this.#positions[i]!;
       if (!perRow) {
-        this.#program.theta().set(values, this.#positions[i]);
+        theta.set(values, to);
         return;
       }
       const size = eventSize(shape);
-      const view = f64(this.#inputs[i]!, rows * size);
-      view.set(values.subarray(from * size, (from + count) * size));
+      theta.set(values.subarray(from * size, (from + count) * size), to);
       // Rows without a value repeat the first.
-      for (let r = count; r < rows; r++) view.copyWithin(r * size, 0, size);
+      for (let r = count; r < rows; r++) theta.copyWithin(to + r * size, to, to + size);
     });
     this.#program.evaluate();
     out.set(f64(this.#output, count * this.width), from * this.width);
@@ -146,7 +145,6 @@ export function valuesOf(node: Node): Float64Array {
       dimension: 0,
       draws: 1,
       store,
-      destinations: [{ kind: "output" }],
     });
     try {
       program.evaluate();

@@ -5,7 +5,7 @@ import * as g from "../compile/arithmetic.js";
 import type { Node, Plate } from "../compile/node.js";
 import * as n from "../compile/node.js";
 import { integer, typeError } from "../errors.js";
-import { toTable } from "./data.js";
+import { PartialData, toTable } from "./data.js";
 
 /** Anything that can stand where a value is wanted. */
 export type Value = Expression | number | ArrayLike<number> | readonly ArrayLike<number>[];
@@ -136,6 +136,10 @@ export function nodeOf(value: unknown, label: string): Node {
     if (Number.isNaN(value)) throw new RangeError(`${label}: expected a number, got NaN`);
     return n.constant(value);
   }
+  if (value instanceof PartialData)
+    throw new TypeError(
+      `${label}: expected values, got data of which some may be missing; impute(name, distribution, data) returns them filled in`,
+    );
   if (typeof value === "object" && value !== null) {
     const { values, shape } = toTable(label, value);
     return shape.length ? n.data(values, null, shape) : n.constant(values[0]!);
@@ -241,6 +245,7 @@ export function dot(x: Value, y: Value): Expression {
   }
   if (!a.shape.length || !b.shape.length)
     throw new TypeError(`dot: expected two vectors, got shapes [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`);
+  n.commonPlate([a, b], "dot");
   n.commonShape([a, b], "dot");
   return new Expression(n.sumEvent(g.mul(a, b)));
 }

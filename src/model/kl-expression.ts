@@ -4,11 +4,12 @@
 
 import * as g from "../compile/arithmetic.js";
 import { concat, constant, eventSize, type Node, slice, sumEvent } from "../compile/node.js";
+import { besselRatio, logBesselI0 } from "../compile/special.js";
 import { typeError } from "../errors.js";
 import { Distribution, FamilyDistribution } from "./distribution.js";
 import { EULER, LOG_2PI } from "./distributions/scalar.js";
 import { Expression } from "./expression.js";
-import { IndependentDistribution } from "./wrappers.js";
+import { IndependentDistribution } from "./independent.js";
 
 type Parameters = readonly Node[];
 type Pair = (q: Parameters, p: Parameters) => Node | null;
@@ -65,6 +66,20 @@ const samePairs: Readonly<Record<string, Pair>> = {
     const tail = g.exp(g.add(g.div(g.sub(n!, m!), t!), g.lgamma(g.add(1, ratio))));
     return g.sum(ratioLog(t!, s!), g.mul(EULER, g.sub(ratio, 1)), g.div(g.sub(m!, n!), t!), tail, constant(-1));
   },
+  weibull: ([k, s], [l, t]) => {
+    const ratio = g.div(l!, k!);
+    const tail = g.exp(g.add(g.mul(l!, ratioLog(s!, t!)), g.lgamma(g.add(1, ratio))));
+    return g.sum(g.neg(g.log(ratio)), g.mul(l!, ratioLog(t!, s!)), g.mul(EULER, g.sub(ratio, 1)), tail, constant(-1));
+  },
+  // Infinite where q has values below all of p's.
+  pareto: ([x, a], [y, b]) =>
+    g.sum(excess(b!, a!), g.mul(b!, ratioLog(x!, y!)), g.neg(g.log(g.sub(1, g.less(x!, y!))))),
+  vonMises: ([m, k], [n, l]) => {
+    // κ − λ cos d = (κ − λ) + 2λ sin²(d/2)
+    const turn = g.mul(g.mul(2, l!), g.square(g.sin(g.mul(0.5, g.sub(m!, n!)))));
+    const logs = g.sub(logBesselI0(l!), logBesselI0(k!));
+    return g.add(logs, g.mul(besselRatio(k!), g.add(g.sub(k!, l!), turn)));
+  },
   bernoulli,
   binomial: ([n, a], [m, b]) => (isSame(n!, m!) ? g.mul(n!, bernoulli([a!], [b!])!) : null),
   poisson: ([a], [b]) => g.mul(a!, excess(b!, a!)),
@@ -106,6 +121,17 @@ const statistics: Readonly<Record<string, (...p: Node[]) => Statistics>> = {
     entropy: g.sum(a, g.neg(g.log(b)), g.lgamma(a), g.mul(g.sub(1, a), g.digamma(a))),
     log: g.sub(g.digamma(a), g.log(b)),
   }),
+  weibull: (k, s) => {
+    const inverse = g.reciprocal(k);
+    const moment = (n: number): Node => g.lgamma(g.add(1, g.mul(n, inverse)));
+    const mean = g.mul(s, g.exp(moment(1)));
+    return {
+      mean,
+      variance: g.mul(g.square(mean), g.expm1(g.sub(moment(2), g.mul(2, moment(1))))),
+      entropy: g.sum(g.log(s), g.log(inverse), g.mul(EULER, g.sub(1, inverse)), constant(1)),
+      log: g.sub(g.log(s), g.mul(EULER, inverse)),
+    };
+  },
   logNormal: (m, s) => {
     const square = g.square(s);
     const power = (k: number): Node => g.exp(g.add(g.mul(k, m), g.mul(0.5 * k * k, square)));

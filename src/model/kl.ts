@@ -9,9 +9,9 @@ import { Distribution, FamilyDistribution } from "./distribution.js";
 import { factorise } from "./distributions/factors.js";
 import { apply, rowInput } from "./eager.js";
 import { logProbs, type Numbers, numbersOf } from "./evaluation.js";
+import { IndependentDistribution } from "./independent.js";
 import { type Gaussian, gaussianPair, samePairs, vectorPairs } from "./kl-pairs.js";
 import { byStatistics, type Univariate } from "./kl-statistics.js";
-import { IndependentDistribution } from "./wrappers.js";
 
 const INF = Number.POSITIVE_INFINITY;
 

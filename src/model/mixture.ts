@@ -4,6 +4,7 @@ import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
 import { commonShape, concat, constant, eventSize, logSumExp, type Node } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
+import { Censored, censored } from "./bounded.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { type Moment, type Numbers, numbersOf } from "./evaluation.js";
 import { crossEntropy, forElements } from "./expectation.js";
@@ -68,8 +69,7 @@ export class Mixture extends Distribution {
     }
     if (parts.length === 1) return parts[0]!;
     if (parts.length === 2) return g.logAddExp(parts[0]!, parts[1]!);
-    const { shape } = commonShape(parts, this.name);
-    if (shape.length) return parts.reduce((a, b) => g.logAddExp(a, b));
+    if (commonShape(parts, this.name).length) return parts.reduce((a, b) => g.logAddExp(a, b));
     return logSumExp(concat(parts));
   }
 
@@ -95,10 +95,27 @@ export class Mixture extends Distribution {
     return [Math.min(...all.map(([low]) => low)), Math.max(...all.map(([, high]) => high))];
   }
 
+  /** A mixture of what is censored alike is a mixture that is censored so; null where it is not alike. */
+  #censored(): Distribution | null {
+    const [first] = this.components;
+    const own = this.components.filter((c) => c instanceof Censored);
+    const limits = (c: Censored): string => c.own.map((b) => `${b.shape}:${b.values}`).join();
+    if (!(first instanceof Censored) || own.length < this.components.length) return null;
+    if (own.some((c) => limits(c) !== limits(first))) return null;
+    const whole = new Mixture(
+      this.name,
+      this.weights,
+      own.map((c) => c.base),
+    );
+    const [low, high] = first.own.map((b) => new Expression(b));
+    return censored(whole, low, high);
+  }
+
   /** Σ wₖ Eₖ(−log p): each component where its own mass is, by sums or quadrature. */
   #entropy(): Numbers | null {
     // No density over a line is that of vectors, or of values with probabilities of their own.
-    if (this.eventShape.length || this.structure.includes("censored")) return null;
+    if (this.eventShape.length) return null;
+    if (this.structure.includes("censored")) return this.#censored()?.momentOf("entropy") ?? null;
     return forElements(this, "entropy", (d) => {
       const { weights, components } = d as Mixture;
       const kinks = components.flatMap((c) => [...c.ends, ...(c.cdfOf(constant(0)) ? [c.quantile(0.5)] : [])]);

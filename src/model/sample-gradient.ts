@@ -4,15 +4,16 @@
 import * as g from "../compile/arithmetic.js";
 import { eventSize, type Node } from "../compile/node.js";
 import { integer, typeError } from "../errors.js";
+import { Censored, Truncated } from "./bounded.js";
 import { Distribution, FamilyDistribution } from "./distribution.js";
 import { choose, clamp } from "./distributions/formulas.js";
 import { dirichletSlopes, implicit } from "./distributions/implicit.js";
 import { apply, rowInput, scalarInput } from "./eager.js";
 import { elementwise, numbersOf } from "./evaluation.js";
+import { IndependentDistribution } from "./independent.js";
 import { Mixture } from "./mixture.js";
 import type { SampleOptions } from "./sampler.js";
 import { vectorGradients } from "./vector-gradients.js";
-import { Censored, IndependentDistribution, Truncated } from "./wrappers.js";
 
 /** Draws, and how they move with each parameter. */
 export interface SampleGradient {

@@ -197,15 +197,23 @@ export function union(a: Support, b: Support): Support {
 /** Throws when an element of `values` lies outside; `width` is the event size for vectors. */
 export function checkValues(label: string, values: Float64Array, support: Support, width: number): void {
   const { kind, low, high } = support;
-  const place = (i: number): string =>
-    values.length === 1 ? label : width > 1 ? `${label}[${Math.floor(i / width)}, ${i % width}]` : `${label}[${i}]`;
   const open = support === positive;
+  const whole = kind === "integers";
   for (let i = 0; i < values.length; i++) {
     const v = values[i]!;
-    const fits =
-      v >= low && v <= high && Number.isFinite(v) && !(open && v === 0) && (kind !== "integers" || Number.isInteger(v));
-    if (!fits) throw rangeError(place(i), support.expected, v);
+    const fits = v >= low && v <= high && Number.isFinite(v) && !(open && v === 0) && (!whole || Number.isInteger(v));
+    if (!fits) throw rangeError(placeOf(label, values, width, i), support.expected, v);
   }
+  if (kind !== "real" && kind !== "interval" && !whole) checkStructure(label, values, support, width);
+}
+
+/** Names element `i` of values. */
+const placeOf = (label: string, values: Float64Array, width: number, i: number): string =>
+  values.length === 1 ? label : width > 1 ? `${label}[${Math.floor(i / width)}, ${i % width}]` : `${label}[${i}]`;
+
+/** What the elements of a vector or matrix have to be together. */
+function checkStructure(label: string, values: Float64Array, support: Support, width: number): void {
+  const { kind } = support;
   if (kind === "simplex")
     for (let r = 0; r < values.length; r += width) {
       let sum = 0;
@@ -249,5 +257,6 @@ export function checkValues(label: string, values: Float64Array, support: Suppor
   }
   if (kind === "ordered" || kind === "positiveOrdered")
     for (let i = 1; i < values.length; i++)
-      if (i % width && !(values[i]! > values[i - 1]!)) throw rangeError(place(i), support.expected, values[i]);
+      if (i % width && !(values[i]! > values[i - 1]!))
+        throw rangeError(placeOf(label, values, width, i), support.expected, values[i]);
 }

@@ -165,26 +165,32 @@ function boundsOf({ low, high, elements }: Support): [low: g.Operand, high: g.Op
 
 /** From unconstrained coordinates `u` to the support. */
 export function constrainTo(support: Support, u: Node): Constrained {
+  const { kind, low, high, elements } = support;
+  if (kind === "real" || kind === "vector") return { value: u, logJacobian: [] };
+  if (kind === "interval" && !elements && high === INF && support.by !== "softplus")
+    return { value: g.add(g.exp(u), low), logJacobian: [u] };
+  return kind === "interval" ? toInterval(support, u) : toStructure(support, u);
+}
+
+function toInterval(support: Support, u: Node): Constrained {
   const { low, high } = support;
+  const [a, b] = boundsOf(support);
+  if (support.by === "softplus" && high === INF)
+    return { value: g.add(g.softplus(u), a), logJacobian: [g.logSigmoid(u)] };
+  if (high === INF) return { value: g.add(g.exp(u), a), logJacobian: [u] };
+  if (low === -INF) return { value: g.sub(b, g.exp(u)), logJacobian: [u] };
+  const width = g.sub(b, a);
+  return {
+    value: g.add(a, g.mul(width, g.sigmoid(u))),
+    logJacobian: [g.add(g.log(width), g.sub(u, g.mul(2, g.softplus(u))))],
+  };
+}
+
+function toStructure(support: Support, u: Node): Constrained {
   switch (support.kind) {
-    case "real":
-    case "vector":
-      return { value: u, logJacobian: [] };
     case "affine": {
       const value = g.add(support.offset!, g.mul(support.multiplier!, u));
       return { value, logJacobian: [broadcast(g.log(support.multiplier!), u.plate, u.shape)] };
-    }
-    case "interval": {
-      const [a, b] = boundsOf(support);
-      if (support.by === "softplus" && high === INF)
-        return { value: g.add(g.softplus(u), a), logJacobian: [g.logSigmoid(u)] };
-      if (high === INF) return { value: g.add(g.exp(u), a), logJacobian: [u] };
-      if (low === -INF) return { value: g.sub(b, g.exp(u)), logJacobian: [u] };
-      const width = g.sub(b, a);
-      return {
-        value: g.add(a, g.mul(width, g.sigmoid(u))),
-        logJacobian: [g.add(g.log(width), g.sub(u, g.mul(2, g.softplus(u))))],
-      };
     }
     case "ordered": {
       const n = eventSize(u.shape);
@@ -265,11 +271,17 @@ export function constrainTo(support: Support, u: Node): Constrained {
       const { value, logJacobian } = product(t, (i) => k - i, false);
       return { value, logJacobian: [...logJacobian, constant(k * Math.LN2)] };
     }
-    case "integers":
+    default:
       throw new TypeError("a discrete latent has no gradient: sum it out, with mixture(...)");
   }
 }
 
 /** The total log Jacobian as one scalar per row. */
-export const totalJacobian = (c: Constrained): Node | null =>
-  c.logJacobian.length ? c.logJacobian.map(sumEvent).reduce((a, b) => g.add(a, b)) : null;
+export function totalJacobian({ logJacobian }: Constrained): Node | null {
+  let total: Node | null = null;
+  for (let i = 0; i < logJacobian.length; i++) {
+    const part = sumEvent(logJacobian[i]!);
+    total = total ? g.add(total, part) : part;
+  }
+  return total;
+}

@@ -1,12 +1,14 @@
 // The log-likelihood matrix of a fitted model: for each draw of the posterior the log density of each observation, computed in the core
 // for many draws at once. What is one observation is what the likelihood is a density of: a number of a univariate one, also
-// where a row holds an array of them; a row's whole value of a multivariate one or of `independent(…)`.
+// where a row holds an array of them; a row's whole value of a multivariate one or of `independent(…)`. What is missing or masked is none.
 
 import * as g from "../compile/arithmetic.js";
 import { broadcast, type Node } from "../compile/node.js";
 import { sizeOfNode, Values } from "../compile/values.js";
 import { integer, knownOptions, rangeError, typeError } from "../errors.js";
+import type { Distribution } from "../model/distribution.js";
 import { type DrawnSite, type Model, type Traced, TracedModel, type TraceOptions } from "../model/model.js";
+import type { ObservedPart } from "../model/observation.js";
 import type { Site, Target } from "../target.js";
 
 /** What predictions and checks need of a fit: its draws, and the model that it fits. */
@@ -47,10 +49,12 @@ export interface LogLikelihoodOptions extends OtherData {
 export interface LogLikelihood {
   readonly site: string;
   readonly draws: number;
-  /** Shape of the observations: a plate's size comes first; empty for a single one. */
+  /** Shape of the observations: a plate's size comes first; empty for a single one. Their number, where not all were observed. */
   readonly shape: readonly number[];
   /** [draw × observation], row-major in the shape. */
   readonly values: Float64Array;
+  /** Where some are missing or masked: position of each observation among all of the site's, row-major. */
+  readonly positions?: Int32Array;
 }
 
 export const shapeOf = (n: Node): number[] => [...(n.plate ? [n.plate.size] : []), ...n.shape];
@@ -131,10 +135,41 @@ function observedSite(label: string, sites: readonly DrawnSite[], name: string |
   return site;
 }
 
-/** The log density of each observation as a node, [row][element]. */
-function pointwise({ distribution, value, plate }: DrawnSite): Node {
-  const whole = distribution.eventShape.length > 0;
-  return broadcast(distribution.valueOf(value), plate, whole ? [] : value.shape);
+/** Something of each observation as nodes, [row][element], and where these stand among all observations of the site. */
+class Pointwise {
+  readonly parts: readonly Pick<ObservedPart, "distribution" | "value" | "plate" | "positions">[] | null;
+  /** Where each observation lies in the site, in order; null: all are there. */
+  readonly positions: Int32Array | null;
+
+  constructor(readonly site: DrawnSite) {
+    this.parts = site.parts ?? null;
+    this.positions = site.parts ? Int32Array.from(site.parts.flatMap((p) => [...p.positions])).sort() : null;
+  }
+
+  nodes(f: (d: Distribution, value: Node) => Node): Node[] {
+    const { site, parts } = this;
+    return (parts ?? [site]).map(({ distribution: d, value, plate }) =>
+      broadcast(f(d, value), plate, d.eventShape.length ? [] : value.shape),
+    );
+  }
+
+  /** Values of the nodes, [draw][row][element] each, as one array [draw × observation]. */
+  join(values: readonly Float64Array[]): Float64Array {
+    const { parts, positions } = this;
+    // Rows of one part are in order.
+    if (!parts || !positions || parts.length === 1) return values[0]!;
+    const place = new Map(Array.from(positions, (p, i) => [p, i]));
+    const draws = values[0]!.length / parts[0]!.positions.length;
+    const joint = new Float64Array(draws * positions.length);
+    parts.forEach((part, k) => {
+      const width = part.positions.length;
+      part.positions.forEach((p, i) => {
+        const to = place.get(p)!;
+        for (let d = 0; d < draws; d++) joint[d * positions.length + to] = values[k]![d * width + i]!;
+      });
+    });
+    return joint;
+  }
 }
 
 /** The log density of each observation of a site, ready to be computed at any points. */
@@ -144,40 +179,45 @@ export class LogLikelihoodProgram {
   readonly shape: readonly number[];
   readonly dimension: number;
   readonly #values: Values;
-  readonly #site: DrawnSite;
+  readonly #pointwise: Pointwise;
 
   constructor(what: string, label: string, fit: FittedDraws, options: LogLikelihoodOptions) {
     const { traced, dimension } = tracedFor(what, label, fit, options, { whole: true });
     this.draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
     const site = observedSite(label, traced.observed, options.site);
-    const node = pointwise(site);
-    this.#site = site;
+    this.#pointwise = new Pointwise(site);
+    const { positions } = this.#pointwise;
+    if (positions?.length === 0)
+      throw new TypeError(`${label}.site: expected observations of "${site.name}", all of which are missing or masked`);
+    const nodes = this.#pointwise.nodes((d, value) => d.valueOf(value));
     this.site = site.name;
-    this.shape = shapeOf(node);
+    this.shape = positions ? [positions.length] : shapeOf(nodes[0]!);
     this.dimension = dimension;
-    checkSize(label, this.draws, sizeOfNode(node), "observations");
-    this.#values = new Values(dimension, [node], this.draws);
+    checkSize(label, this.draws, positions?.length ?? sizeOfNode(nodes[0]!), "observations");
+    this.#values = new Values(dimension, nodes, this.draws);
   }
 
   /** At points [draw × dimension]. */
   matrix(points: Float64Array): LogLikelihood {
     const draws = points.length / this.dimension;
-    return { site: this.site, draws, shape: this.shape, values: this.#values.evaluate(points)[0]! };
+    const { positions } = this.#pointwise;
+    const values = this.#pointwise.join(this.#values.evaluate(points));
+    return { site: this.site, draws, shape: this.shape, values, ...(positions && { positions }) };
   }
 
   /** P(Y ≤ y) of each observation at points, and for counts P(Y < y): [draw × observation]. */
   distributionFunctions(points: Float64Array): readonly [Float64Array, Float64Array?] {
-    const { distribution: d, value, plate } = this.#site;
-    const upper = d.eventShape.length ? null : d.cdfOf(value);
-    if (!upper) throw new TypeError(`${this.site}: ${d.name} has no distribution function`);
-    const nodes = d.discrete ? [upper, d.cdfOf(g.sub(value, 1))!] : [upper];
-    const program = new Values(
-      this.dimension,
-      nodes.map((x) => broadcast(x, plate, value.shape)),
-      points.length / this.dimension,
-    );
+    const { distribution: d, value } = this.#pointwise.site;
+    if (d.eventShape.length || !d.cdfOf(value))
+      throw new TypeError(`${this.site}: ${d.name} has no distribution function`);
+    const steps = d.discrete ? [0, 1] : [0];
+    const nodes = steps.map((step) => this.#pointwise.nodes((own, x) => own.cdfOf(g.sub(x, step))!));
+    const program = new Values(this.dimension, nodes.flat(), points.length / this.dimension);
     try {
-      return program.evaluate(points) as [Float64Array, Float64Array?];
+      const values = program.evaluate(points);
+      const each = nodes[0]!.length;
+      const joined = steps.map((_, k) => this.#pointwise.join(values.slice(k * each, (k + 1) * each)));
+      return joined as [Float64Array, Float64Array?];
     } finally {
       program.dispose();
     }

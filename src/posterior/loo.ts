@@ -131,6 +131,8 @@ export interface LooPit {
   readonly site: string;
   /** P(replicated ≤ observed | the other observations), one per observation: uniform when predictions are calibrated. */
   readonly values: Float64Array;
+  /** Position of each observation among all of the site's, row-major, where some are missing or masked. */
+  readonly positions?: Int32Array;
   readonly tests: RankTests;
   /** What follows, in a sentence. */
   readonly message: string;
@@ -170,7 +172,8 @@ export function looPit(fit: FittedDraws, options: LooPitOptions = {}): LooPit {
       values.map((u) => Math.min(levels - 1, Math.floor(levels * u))),
       levels - 1,
     );
-    return { site: matrix.site, values, tests, message: pitSentence(n, tests) };
+    const { site, positions } = matrix;
+    return { site, values, tests, message: pitSentence(n, tests), ...(positions && { positions }) };
   } finally {
     program.dispose();
   }

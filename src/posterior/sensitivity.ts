@@ -82,8 +82,11 @@ export class Sensitivity {
   }
 }
 
-/** Sum over rows and elements of the log density of a site. */
-const total = ({ distribution, value }: DrawnSite): Node => sumEvent(sumRows(distribution.valueOf(value)));
+/** Sum over rows and elements of the log density of a site, as far as it was observed. */
+const total = (site: DrawnSite): Node =>
+  (site.parts ?? [site])
+    .map(({ distribution, value }) => sumEvent(sumRows(distribution.valueOf(value))))
+    .reduce<Node>((a, b) => g.add(a, b), g.toNode(0));
 
 /** For each draw the sum of the sites' log densities. */
 function logDensityOf(sites: readonly DrawnSite[], dimension: number, thetas: Float64Array): Float64Array {
@@ -105,6 +108,8 @@ export function priorSensitivity(fit: FittedDraws, options: SensitivityOptions =
   const label = "priorSensitivity(fit, options)";
   knownOptions(label, options, ["sites", "priors", "draws"]);
   const { traced, dimension } = tracedFor("priorSensitivity(fit)", label, fit, {}, { whole: true });
+  // Missing values have the likelihood of those that are there, which is no prior of theirs.
+  const priors = traced.priors.filter((p) => !p.missing);
   const draws = integer(`${label}.draws`, options.draws ?? fit.size, 1, fit.size);
   const names = (key: "sites" | "priors", known: readonly string[]): readonly string[] | undefined => {
     const asked: unknown = options[key];
@@ -118,9 +123,9 @@ export function priorSensitivity(fit: FittedDraws, options: SensitivityOptions =
   };
   const priorNames = names(
     "priors",
-    traced.priors.map((p) => p.name),
+    priors.map((p) => p.name),
   );
-  const scaled = traced.priors.filter((p) =>
+  const scaled = priors.filter((p) =>
     priorNames ? priorNames.includes(p.name) : p.distribution.parameters.every((x) => !x.latent),
   );
   const siteNames = names(

@@ -3,6 +3,7 @@
 // what the session has counted.
 
 import type { Coordinates } from "./adam-stages.js";
+import { mixedLength } from "./advi-state.js";
 import type { Full } from "./moments.js";
 import type { Session } from "./session.js";
 import type { Stall } from "./stopping.js";
@@ -152,7 +153,7 @@ export function lengths(n: number, family: string): Record<string, Length> {
   const size = 2 * (n + (n & 1)) + (full ? (n * (n - 1)) / 2 : 0);
   return {
     numbers: { length: count },
-    advi: { length: 10 + 4 * size },
+    advi: { length: mixedLength(size), most: true },
     partial: { length: 1e6, most: true },
     means: { length: 100, most: true },
     batch: { length: 10 },

@@ -129,7 +129,8 @@ class Climber {
   ) {
     const { family, draws } = options;
     const entropy = options.entropy !== "auto" ? options.entropy : options.near ? "stl" : "closedForm";
-    this.state = new AdviState(target, { family, entropy, draws, seed: session.seed, stream: adviStreams.step });
+    const { seed, sampling } = session;
+    this.state = new AdviState(target, { family, entropy, draws, seed, stream: adviStreams.step, sampling });
   }
 
   begin(q: Full, system: Coordinates): Parameters {

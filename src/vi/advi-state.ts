@@ -6,11 +6,14 @@ import { Advi } from "../../assembly/advi-state.js";
 import { core } from "../core/load.js";
 import { f64, i32, Scope } from "../core/memory.js";
 import { Program } from "../core/program.js";
+import { rangeError } from "../errors.js";
 import type { Target } from "../target.js";
 import { seedWords } from "./core-normals.js";
+import type { Sampling } from "./draws.js";
 import { type AffineMap, type FamilyName, logDeterminantOfMap, type Parameters, strictSize } from "./families.js";
+import { sobolDirections } from "./sobol-points.js";
 
-export const entropies = ["closedForm", "monteCarlo", "stl"] as const;
+export const entropies = ["closedForm", "monteCarlo", "stl", "mixed"] as const;
 export type Entropy = (typeof entropies)[number];
 
 export interface AdviSettings {
@@ -22,26 +25,22 @@ export interface AdviSettings {
   readonly stream: number;
   /** The target is a likelihood, and every coordinate has the prior N(0, 1), whose divergence is taken in closed form. */
   readonly standardPrior?: boolean;
+  /** Default "random". */
+  readonly sampling?: Sampling;
 }
 
 /** The program of a target for some draws at once: the model's own, or one that calls the JavaScript object draw by draw. */
 export function programOf(target: Target, draws: number): Program {
   if (target.program) return target.program(draws);
-  const { dimension } = target;
-  const point = new Float64Array(dimension);
-  const gradient = new Float64Array(dimension);
-  const values = new Float64Array(draws);
-  const gradients = new Float64Array(dimension * draws);
-  return new Program(dimension, draws, (program) => {
-    // The object may allocate core memory (a compiled model behind a wrapper): views are made after it has run.
-    const theta = program.theta().slice();
+  const n = target.dimension;
+  const point = new Float64Array(n);
+  const gradient = new Float64Array(n);
+  return evaluatedOutside(n, draws, (points, gradients, values) => {
     for (let s = 0; s < draws; s++) {
-      for (let i = 0; i < dimension; i++) point[i] = theta[i * draws + s]!;
+      point.set(points.subarray(s * n, (s + 1) * n));
       values[s] = target.logDensityGradient(point, gradient);
-      for (let i = 0; i < dimension; i++) gradients[i * draws + s] = gradient[i]!;
+      gradients.set(gradient, s * n);
     }
-    program.logDensity().set(values);
-    program.gradient().set(gradients);
   });
 }
 
@@ -49,22 +48,34 @@ export function programOf(target: Target, draws: number): Program {
 export function wholeProgram(target: Target, draws: number): Program {
   const batches = (target as { readonly batches?: number }).batches;
   if (!target.logDensityGradientBatch || (target.program && (batches ?? 1) === 1)) return programOf(target, draws);
-  const n = target.dimension;
-  const points = new Float64Array(draws * n);
-  const gradients = new Float64Array(draws * n);
-  const values = new Float64Array(draws);
-  return new Program(n, draws, (program) => {
-    const theta = program.theta();
-    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) points[s * n + i] = theta[i * draws + s]!;
+  return evaluatedOutside(target.dimension, draws, (points, gradients, values) => {
     target.logDensityGradientBatch!(draws, points, gradients, values);
-    program.logDensity().set(values);
-    const out = program.gradient();
-    for (let s = 0; s < draws; s++) for (let i = 0; i < n; i++) out[i * draws + s] = gradients[s * n + i]!;
+  });
+}
+
+/** A program whose results `evaluate` computes outside the core, from points [draw][dimension]. */
+function evaluatedOutside(
+  dimension: number,
+  draws: number,
+  evaluate: (points: Float64Array, gradients: Float64Array, values: Float64Array) => void,
+): Program {
+  const points = new Float64Array(draws * dimension);
+  const gradients = new Float64Array(draws * dimension);
+  const values = new Float64Array(draws);
+  return new Program(dimension, draws, (program) => {
+    program.points(points);
+    evaluate(points, gradients, values);
+    program.setResults(values, gradients);
   });
 }
 
 const even = (n: number): number => n + (n & 1);
+
+/** Doubles of a saved state of so many parameters by the learned mix. */
+export const mixedLength = (size: number): number => 10 + 4 * size + 1 + 3 * (even(size) + 2);
 const changing = [Advi.parameters, Advi.first, Advi.second, Advi.average];
+/** Of the learned mix, with two more doubles each for the ELBO. */
+const learning = [Advi.covariance, Advi.variance, Advi.usualGradient];
 /** Steps whose normals are made at once when a step needs few: no counter of the generator is wasted then. */
 const stepsAhead = 64;
 
@@ -77,6 +88,7 @@ export class AdviState {
   readonly #size: number;
   readonly #strict: number;
   readonly #owns: boolean;
+  readonly #directions: number;
 
   constructor(
     target: Target,
@@ -91,6 +103,7 @@ export class AdviState {
     this.program = program ?? programOf(target, settings.draws);
     this.#strict = family === "fullRank" ? strictSize(dimension) : 0;
     this.#size = 2 * even(dimension) + this.#strict;
+    const mixSize = this.#mixSize;
     const scope = this.#scope;
     const state = scope.bytes(Advi.bytes);
     this.pointer = state;
@@ -103,7 +116,7 @@ export class AdviState {
       [Advi.family, family === "fullRank" ? 1 : 0],
       [Advi.size, this.#size],
       [Advi.parameters, scope.doubles(this.#size)],
-      [Advi.gradient, scope.doubles(this.#size)],
+      [Advi.gradient, scope.doubles(mixSize)],
       [Advi.first, scope.doubles(this.#size)],
       [Advi.second, scope.doubles(this.#size)],
       [Advi.average, scope.doubles(this.#size)],
@@ -121,10 +134,19 @@ export class AdviState {
       [Advi.work2, scope.doubles(dimension * draws)],
       [Advi.standardPrior, settings.standardPrior ? 1 : 0],
     ];
+    if (settings.entropy === "mixed")
+      for (const at of [Advi.difference, ...learning]) words.push([at, scope.doubles(mixSize)]);
     for (const [at, value] of words) this.#put(at, value);
+    this.#directions = settings.sampling === "sobol" ? sobolDirections(dimension, scope) : 0;
+    this.independent = false;
     this.entropy = settings.entropy;
     this.seek(settings.stream, 0);
     this.resetOptimizer(0.01);
+  }
+
+  /** Doubles of what the learned mix knows: the parameters and the ELBO, each rounded up to an even number. */
+  get #mixSize(): number {
+    return even(this.#size) + 2;
   }
 
   #put(at: number, value: number): void {
@@ -147,7 +169,13 @@ export class AdviState {
   seek(stream: number, step: number): void {
     this.#put(Advi.stream, stream);
     this.#put(Advi.step, step);
+    this.#put(Advi.scrambling, step);
     this.#put(Advi.noiseFirst, 0x8000_0000 | 0);
+  }
+
+  /** Whether the normals are independent where Sobol points were asked for: what is judged by the spread of draws needs that. */
+  set independent(independent: boolean) {
+    this.#put(Advi.directions, independent ? 0 : this.#directions);
   }
 
   /** Number of the step to come. */
@@ -201,11 +229,14 @@ export class AdviState {
     f64(this.pointer + Advi.averagePower, 1)[0] = power;
   }
 
-  /** Adam from the beginning, with this rate. */
+  /** Adam from the beginning, with this rate; and the weights of the learned mix. */
   resetOptimizer(rate: number, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8): void {
     f64(this.pointer + Advi.optimizer, 6).set([rate, beta1, beta2, epsilon, 1, 1]);
     this.#doubles(Advi.first, this.#size).fill(0);
     this.#doubles(Advi.second, this.#size).fill(0);
+    if (this.settings.entropy !== "mixed") return;
+    this.#put(Advi.learnt, 0);
+    for (const at of learning) this.#doubles(at, this.#mixSize).fill(0);
   }
 
   set rate(rate: number) {
@@ -227,19 +258,33 @@ export class AdviState {
     this.#put(Advi.noiseHost, 1);
   }
 
+  get #savedLength(): number {
+    return this.settings.entropy === "mixed" ? mixedLength(this.#size) : 10 + 4 * this.#size;
+  }
+
   /** Everything that steps change, copied; `restore` puts it back. */
   save(): Float64Array {
     const settings = [this.#word(Advi.averageCount), this.step, this.#word(Advi.entropy)];
     const doubles = [f64(this.pointer + Advi.averagePower, 1)[0]!, ...f64(this.pointer + Advi.optimizer, 6)];
-    const out = new Float64Array(10 + 4 * this.#size);
+    const mixed = this.settings.entropy === "mixed";
+    const out = new Float64Array(this.#savedLength);
     out.set([...settings, ...doubles]);
     changing.forEach((at, k) => {
       out.set(this.#doubles(at, this.#size), 10 + k * this.#size);
     });
+    if (mixed) {
+      const from = 10 + 4 * this.#size;
+      out[from] = this.#word(Advi.learnt);
+      learning.forEach((at, k) => {
+        out.set(this.#doubles(at, this.#mixSize), from + 1 + k * this.#mixSize);
+      });
+    }
     return out;
   }
 
   restore(saved: Float64Array, stream: number): void {
+    if (saved.length !== this.#savedLength)
+      throw rangeError("options.resume: the state of its climb", `${this.#savedLength} numbers`, saved.length);
     const [averageCount, step, entropy, averagePower] = saved as unknown as [number, number, number, number];
     this.#put(Advi.averageCount, averageCount);
     this.#put(Advi.entropy, entropy);
@@ -248,6 +293,13 @@ export class AdviState {
     f64(this.pointer + Advi.optimizer, 6).set(saved.subarray(4, 10));
     changing.forEach((at, k) => {
       this.#doubles(at, this.#size).set(saved.subarray(10 + k * this.#size, 10 + (k + 1) * this.#size));
+    });
+    if (this.settings.entropy !== "mixed") return;
+    const from = 10 + 4 * this.#size;
+    this.#put(Advi.learnt, saved[from]!);
+    learning.forEach((at, k) => {
+      const start = from + 1 + k * this.#mixSize;
+      this.#doubles(at, this.#mixSize).set(saved.subarray(start, start + this.#mixSize));
     });
   }
 

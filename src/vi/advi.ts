@@ -10,8 +10,9 @@ import { adamStages, type StageEnd } from "./adam-stages.js";
 import type { Entropy } from "./advi-state.js";
 import { type Annealed, type Annealing, anneal } from "./annealing.js";
 import { checkFit, type FinalCheck } from "./check.js";
+import type { Sampling } from "./draws.js";
 import type { FamilyName, FitFamily } from "./families.js";
-import { type Gaussian, gaussianOf } from "./gaussian.js";
+import { denseGaussian, type Gaussian, gaussianOf } from "./gaussian.js";
 import { fromPath, fromPoint, type Initial, pathOf, startingPoint } from "./initial.js";
 import { Judge } from "./judge.js";
 import type { Full } from "./moments.js";
@@ -22,15 +23,17 @@ import { throughMaps } from "./nested-program.js";
 import type { Outcome } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import { sentence } from "./report.js";
-import { dense, dominant, negligible, type Rival, rivalOf } from "./rivals.js";
+import { attempts, dominant, negligible, type Rival, rivalOf } from "./rivals.js";
 import { adviStreams, regressionLimit, Session } from "./session.js";
-import { objection, type Shift } from "./witness.js";
+import { objection, type Shift, settled } from "./witness.js";
 
 export interface AdviOptions {
   readonly family: FamilyName;
   readonly entropy: Entropy | "auto";
   /** Draws per Adam step, 1 or even. */
   readonly draws: number;
+  /** What they are; default "random". */
+  readonly sampling?: Sampling | undefined;
   readonly maxSteps: number;
   readonly seed: number;
   /** A fixed rate for Adam; absent: chosen and lowered. */
@@ -86,7 +89,7 @@ interface Answer {
 
 /** Runs ADVI. */
 export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> {
-  const session = new Session(target, options.seed);
+  const session = new Session(target, options.seed, options.sampling);
   session.limit = options.maxSteps;
   session.adam.resume = options.resume;
   try {
@@ -104,19 +107,18 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
       const approximation: Full = maps.length > 0 ? answer.q : judge.q;
       let { final } = answer;
       try {
-        // Look for other modes only where nothing else speaks against the answer.
+        // Look for other modes where nothing else speaks against the answer, or nothing else is going to be done about it.
         let rival: Rival | undefined;
         const convincing = annealed
           ? !annealed.verdict.against && annealed.final.bad === 0
-          : doubtless(final) && (end === "judged" || maps.length > 0);
+          : (options.nest ? doubtless(final) : final?.bad === 0 && settled(final.check)) &&
+            (end === "judged" || maps.length > 0);
         if (final && convincing && options.warmUp && target.dimension <= regressionLimit) {
-          const found = yield* rivalOf(
-            answer.session,
-            annealed ? gaussianOf(annealed.final.check.points, target.dimension) : approximation,
-          );
+          const q = annealed ? gaussianOf(annealed.final.check.points, target.dimension) : denseGaussian(approximation);
+          const found = yield* rivalOf(answer.session, q, final.check.elbo.value);
           if (found && found.elbo > final.check.elbo.value + negligible) rival = found;
           if (rival && rival.elbo > final.check.elbo.value + dominant && attempt < attempts && !session.cancelled) {
-            start = throughMaps(maps, 1, rival.mean);
+            start = throughMaps(maps, 1, rival.q.mean);
             continue;
           }
         }
@@ -140,9 +142,6 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
   }
 }
 
-/** Starts at most: one, and again from a mode that has most of the mass. */
-const attempts = 3;
-
 /** Divergence of a believable answer, in nats, above which a richer family is tried all the same. */
 const improvable = 0.1;
 
@@ -162,7 +161,7 @@ function* resort(target: Target, answer: Nested): Run<Nested> {
 /** The checked answer q, or, where it is not right and a richer family is allowed, what that makes of it. */
 function* richer(session: Session, options: AdviOptions, q: Full, end: End, start: Float64Array): Run<Nested> {
   const final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
-  let answer: Nested = { session, q: dense(q), maps: [], axes: [], final };
+  let answer: Nested = { session, q: denseGaussian(q), maps: [], axes: [], final };
   if (!options.nest || session.cancelled || session.cut) return answer;
   if (end === "judged" && doubtless(final)) {
     // Believable, and yet there is something to gain.
@@ -174,10 +173,10 @@ function* richer(session: Session, options: AdviOptions, q: Full, end: End, star
   }
   // Ratios without a mean say that q may be in a wrong place altogether; otherwise that is looked into only if nesting fails.
   const lost = !final || !(final.check.psis.khat < 1);
-  const basin = lost ? yield* betterBasin(session, dense(q), start) : dense(q);
+  const basin = lost ? yield* betterBasin(session, denseGaussian(q), start) : denseGaussian(q);
   answer = orElse(answer, yield* nest(session, basin, options.checkDraws), session);
   if (!lost && !session.cancelled && !doubtless(answer.final)) {
-    const other = yield* betterBasin(session, dense(q), start);
+    const other = yield* betterBasin(session, denseGaussian(q), start);
     if (other !== basin) answer = orElse(answer, yield* nest(session, other, options.checkDraws), session);
   }
   return answer;
@@ -197,7 +196,7 @@ const roughDraws = 256;
 function* climb(session: Session, options: AdviOptions, start: Float64Array): Run<Answer> {
   const { family } = options;
   const n = session.dimension;
-  const asFamily = (q: Full): Full => (family === "fullRank" ? dense(q) : q);
+  const asFamily = (q: Full): Full => (family === "fullRank" ? denseGaussian(q) : q);
   let warm = false;
   let root: Float64Array | undefined;
   let units: Float64Array | undefined;

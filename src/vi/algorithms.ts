@@ -1,10 +1,14 @@
-// The algorithms by their names, each brought to one kind of result: what `fit` answers with does not depend on which one ran. "auto" is
-// the fit that chooses; the others do what they are called, no more, and their verdicts are their own until the final check's witnesses (witness.ts), those of the default fit, speak against them.
+// The algorithms by their names, each brought to one kind of result: what `fit` answers with does not depend on which one ran. Their
+// verdicts are their own until the final check's witnesses (witness.ts), those of the default fit, speak against them; named.ts looks
+// for what no draw of an answer can see.
 
+import { cholesky } from "../linalg/cholesky.js";
+import { addScaledAt } from "../linalg/vector.js";
 import type { FirstOrder } from "../optim/first-order.js";
+import { inverseDiagonal } from "../optim/inverse-diagonal.js";
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
-import { type AdviOptions, type AdviResult, adviFit } from "./advi.js";
+import type { AdviOptions, AdviResult } from "./advi.js";
 import { type AscentOptions, ascentRun } from "./ascent.js";
 import { bamRun } from "./bam.js";
 import { bamLowRankRun } from "./bam-low-rank.js";
@@ -12,14 +16,15 @@ import { coreNormals } from "./core-normals.js";
 import { dadviRun } from "./dadvi.js";
 import { Evaluator } from "./evaluate.js";
 import { type FitFamily, fitFamilies } from "./families.js";
-import type { DiagonalGaussian, Gaussian } from "./gaussian.js";
+import { type DenseGaussian, type DiagonalGaussian, type Gaussian, standardDeviations } from "./gaussian.js";
 import { laplaceRun } from "./laplace.js";
 import { mapRun } from "./map.js";
-import { multipathRun } from "./multipath.js";
+import { multipathRun, type WeightedDraws } from "./multipath.js";
 import type { Outcome } from "./outcome.js";
 import { type Path, pathfinderRun, pathRun } from "./pathfinder.js";
 import { pathCount } from "./paths.js";
-import { objection, objectionWords, type Shift, shiftByWeights } from "./witness.js";
+import { corePoints } from "./sobol-points.js";
+import { objection, objectionWords, type Shift, settled, shiftByWeights } from "./witness.js";
 
 export const algorithms = [
   "auto",
@@ -49,8 +54,8 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
   laplace: ["init", "maxSteps"],
   pathfinder: ["init", "maxSteps"],
   multipathPathfinder: ["maxSteps"],
-  dadvi: ["family", "maxSteps"],
-  bam: ["family", "rank", "maxSteps"],
+  dadvi: ["family", "sampling", "maxSteps"],
+  bam: ["family", "rank", "sampling", "maxSteps"],
 };
 
 /** The families that an algorithm can fit, where it lets the user choose. */
@@ -73,16 +78,16 @@ export interface Given {
 }
 
 /** Columns of the low-rank family. */
-const defaultRank = 8;
+export const defaultRank = 8;
 
 /** What the ascent by a first-order method is asked for, or undefined when ADVI is done by its own means. */
-function ascentOptions(options: AdviOptions, given: Given): AscentOptions | undefined {
+export function ascentOptions(options: AdviOptions, given: Given): AscentOptions | undefined {
   const { optimizer, entropy, family = options.family, rank = defaultRank } = given;
   if (family !== "lowRank" && !optimizer) return undefined;
-  const { draws, maxSteps, seed, init, warmUp, checkDraws } = options;
+  const { draws, sampling, maxSteps, seed, init, warmUp, checkDraws } = options;
   // The closed form and its estimate from draws have the same gradients.
   const term = entropy === "proximal" ? entropy : entropy === undefined || entropy === "stl" ? "stl" : "closedForm";
-  return { family, rank, entropy: term, optimizer, draws, maxSteps, seed, init, warmUp, checkDraws };
+  return { family, rank, entropy: term, optimizer, draws, sampling, maxSteps, seed, init, warmUp, checkDraws };
 }
 
 /**
@@ -112,20 +117,55 @@ export function* pathsRun(target: Target, options: AdviOptions, given: Given, in
   return paths;
 }
 
-/** Runs an algorithm on a target; `done` are paths of "multipathPathfinder" that were run elsewhere. */
-export function* algorithmRun(
+/** What one run of an algorithm leaves for a search of other modes. */
+export interface Tried {
+  readonly result: FitResult;
+  /** What the answer covers, where it is worth asking what it leaves out. */
+  readonly around?: Gaussian | undefined;
+  /** Of "map": the log density of the mode. */
+  readonly height?: number | undefined;
+  readonly paths?: readonly Path[] | undefined;
+}
+
+/**
+ * Where an algorithm begins: as the user says, or anew from a mode that has most of the mass. "multipathPathfinder" adds a path from
+ * there to those `done`.
+ */
+export interface Start {
+  readonly point: Float64Array | undefined;
+  readonly gaussian?: DenseGaussian | undefined;
+  readonly done?: readonly Path[] | undefined;
+}
+
+/** The Gaussian with the mean and the covariance of weighted draws. */
+function momentsOf({ points, weights, dimension: n }: WeightedDraws): Gaussian {
+  const mean = new Float64Array(n);
+  weights.forEach((w, d) => {
+    addScaledAt(n, w, points, d * n, mean, 0);
+  });
+  const covariance = new Float64Array(n * n);
+  const x = new Float64Array(n);
+  weights.forEach((w, d) => {
+    for (let i = 0; i < n; i++) x[i] = points[d * n + i]! - mean[i]!;
+    for (let i = 0; i < n; i++) addScaledAt(i + 1, w * x[i]!, x, 0, covariance, i * n);
+  });
+  const scale = Float64Array.from({ length: n }, (_, i) => Math.sqrt(covariance[i * n + i]!));
+  return cholesky(covariance, n) ? { kind: "dense", mean, cholesky: covariance } : { kind: "diagonal", mean, scale };
+}
+
+/** Runs an algorithm by name once. */
+export function* tried(
   target: Target,
   algorithm: Algorithm,
   options: AdviOptions,
   given: Given,
-  done?: readonly Path[],
-): Run<FitResult> {
-  const ascent = algorithm === "auto" || algorithm === "advi" ? ascentOptions(options, given) : undefined;
-  if (!ascent && (algorithm === "auto" || algorithm === "advi"))
-    return { ...(yield* adviFit(target, { ...options, nest: algorithm === "auto" && options.nest })), algorithm };
+  start: Start,
+): Run<Tried> {
   const evaluator = new Evaluator(target);
   const normals = coreNormals(options.seed);
-  const common = { normals, start: options.init, maxSteps: given.maxSteps, draws: options.checkDraws };
+  const common = { normals, maxSteps: given.maxSteps, draws: options.checkDraws };
+  const from = { ...common, start: start.point };
+  const points = options.sampling === "sobol" ? corePoints(options.seed) : undefined;
   const result = (outcome: Outcome<Gaussian>, more: Partial<FitResult> = {}): FitResult => {
     const shift = outcome.check && shiftByWeights(target, outcome.check);
     return {
@@ -148,64 +188,86 @@ export function* algorithmRun(
       ...more,
     };
   };
+  /** An answer that has arrived somewhere is worth asking about, whatever else is to be said against it. */
+  const and = (outcome: Outcome<Gaussian>, more?: Partial<FitResult>): Tried => ({
+    result: result(outcome, more),
+    around:
+      outcome.status === "converged" && outcome.check && settled(outcome.check) ? outcome.approximation : undefined,
+  });
   switch (algorithm) {
     case "auto":
     case "advi": {
-      const outcome = yield* ascentRun(target, ascent!);
+      const ascent = ascentOptions({ ...options, init: start.point }, given)!;
+      const outcome = yield* ascentRun(target, ascent);
       const { trace, steps, refused, blamed } = outcome;
-      return result(outcome, { trace, steps, refused, blamed, family: ascent!.family });
+      const answer = and(outcome, { trace, steps, refused, blamed, family: ascent.family });
+      return options.warmUp ? answer : { result: answer.result };
     }
     case "map": {
-      const mode = yield* mapRun(evaluator, common);
+      const mode = yield* mapRun(evaluator, from);
       // A point: a Gaussian without width, which has no entropy, and whose draws are all the mode.
       const approximation: DiagonalGaussian | undefined = mode.mode && {
         kind: "diagonal",
         mean: mode.mode,
         scale: new Float64Array(target.dimension),
       };
-      const { status, message, gradients } = mode;
+      const { status, message, gradients, refused, trajectory } = mode;
       const none = { elbo: Number.NEGATIVE_INFINITY, elboStandardError: Number.POSITIVE_INFINITY, check: undefined };
-      return result({ status, message, approximation, gradients, ...none }, { refused: mode.refused });
+      const answer = result({ status, message, approximation, gradients, ...none }, { refused });
+      if (status !== "converged" || !approximation || !trajectory) return { result: answer };
+      const around = { ...approximation, scale: inverseDiagonal(trajectory).map(Math.sqrt) };
+      return { result: answer, around, height: mode.logDensity };
     }
     case "laplace": {
-      const outcome = yield* laplaceRun(evaluator, common);
-      return result(outcome, { logEvidence: outcome.logEvidence, refused: outcome.mode.refused });
+      const outcome = yield* laplaceRun(evaluator, from);
+      return and(outcome, { logEvidence: outcome.logEvidence, refused: outcome.mode.refused });
     }
     case "pathfinder": {
-      const outcome = yield* pathfinderRun(evaluator, common);
+      const outcome = yield* pathfinderRun(evaluator, from);
       // The ELBO of each point of the path that was judged.
-      return result(outcome, { trace: Float64Array.from(outcome.path.elbos, (e) => e.value) });
+      return and(outcome, { trace: Float64Array.from(outcome.path.elbos, (e) => e.value) });
     }
     case "multipathPathfinder": {
+      const { done = [], point } = start;
       const outcome = yield* multipathRun(evaluator, {
         normals,
         maxSteps: given.maxSteps,
-        paths: pathCount,
+        starts: Array.from({ length: Math.max(pathCount, done.length + (point ? 1 : 0)) }, (_, i) =>
+          i === done.length ? point : undefined,
+        ),
         drawsPerPath: Math.ceil(options.checkDraws / pathCount),
         done,
       });
       const components = outcome.approximation?.components;
-      return result({ ...outcome, approximation: components?.[0] }, { components });
+      const answer = and({ ...outcome, approximation: components?.[0] }, { components });
+      const around = answer.around && outcome.approximation && momentsOf(outcome.approximation);
+      return { ...answer, around, paths: outcome.paths };
     }
     case "dadvi": {
       const family = given.family === "lowRank" ? undefined : given.family;
       const outcome = yield* dadviRun(evaluator, {
-        normals,
-        maxSteps: given.maxSteps,
-        draws: options.checkDraws,
+        ...common,
+        start: start.gaussian,
         family,
+        drawKind: points && "matchedSobol",
+        points,
         // In the coordinates of its last fit it needs no more steps than Newton's method, and no products (docs/architecture.md).
         optimiser: "lbfgs",
       });
-      return result(outcome, { refused: outcome.refused, trace: Float64Array.from(outcome.rounds, (r) => r.elbo) });
+      return and(outcome, { refused: outcome.refused, trace: Float64Array.from(outcome.rounds, (r) => r.elbo) });
     }
     case "bam": {
-      const common = { normals, maxSteps: given.maxSteps, draws: options.checkDraws };
+      const { gaussian } = start;
       const outcome =
         given.family === "lowRank"
-          ? yield* bamLowRankRun(evaluator, { ...common, rank: given.rank })
-          : yield* bamRun(evaluator, common);
-      return result(outcome, { refused: outcome.refused, steps: outcome.steps });
+          ? yield* bamLowRankRun(evaluator, {
+              ...common,
+              points,
+              rank: given.rank,
+              start: gaussian && { mean: gaussian.mean, scale: standardDeviations(gaussian) },
+            })
+          : yield* bamRun(evaluator, { ...common, points, start: gaussian });
+      return and(outcome, { refused: outcome.refused, steps: outcome.steps });
     }
   }
 }

@@ -12,11 +12,13 @@ import type { Target } from "../target.js";
 import { programOf } from "./advi-state.js";
 import { type AscentEntropy, AscentFamily } from "./ascent-families.js";
 import { seedWords } from "./core-normals.js";
+import { batchNormals, type Sampling } from "./draws.js";
 import type { FitFamily } from "./families.js";
 import type { DiagonalGaussian, Gaussian } from "./gaussian.js";
 import { fromPath, pathOf, startingPoint } from "./initial.js";
 import { checkGaussian, khatSentence, type Outcome } from "./outcome.js";
 import { adviStreams, Session } from "./session.js";
+import { corePoints } from "./sobol-points.js";
 
 export interface AscentOptions {
   readonly family: FitFamily;
@@ -24,6 +26,7 @@ export interface AscentOptions {
   readonly entropy: AscentEntropy;
   readonly optimizer: FirstOrder | undefined;
   readonly draws: number;
+  readonly sampling?: Sampling | undefined;
   readonly maxSteps: number;
   readonly seed: number;
   readonly init: Float64Array | undefined;
@@ -71,12 +74,13 @@ function* climb(
   const program = programOf(session.target, s);
   const [low, high] = seedWords(seed);
   const z = new Float64Array(s * family.normals);
+  const source = { normals: session.normals, points: session.sampling === "sobol" ? corePoints(seed) : undefined };
   const points = new Float64Array(s * n);
   const gradient = new Float64Array(family.size);
   const slope = new Float64Array(n);
   /** The ELBO of the coming step and its negative gradient; NaN when something is not finite. */
   const evaluate = (p: Float64Array): number => {
-    session.normals.fill(z, adviStreams.step, session.steps);
+    batchNormals(source, z, family.normals, adviStreams.step, session.steps);
     if (!family.at(p)) return Number.NaN;
     const theta = program.theta();
     for (let d = 0; d < s; d++) {
@@ -140,7 +144,7 @@ function* climb(
 
 /** ADVI by a first-order optimiser. */
 export function* ascentRun(target: Target, options: AscentOptions): Run<AscentResult> {
-  const session = new Session(target, options.seed);
+  const session = new Session(target, options.seed, options.sampling);
   session.limit = options.maxSteps;
   const found = (): Pick<AscentResult, "gradients" | "trace" | "steps" | "refused" | "blamed"> => ({
     gradients: session.evaluator.gradients,

@@ -10,7 +10,7 @@ import { addScaledAt, allFinite, dotAt } from "../linalg/vector.js";
 import { type Control, finish, type Run } from "../optim/run.js";
 import { StoppingRule } from "../optim/stopping.js";
 import { checkTarget, type Target } from "../target.js";
-import type { NormalSource } from "./draws.js";
+import { batchNormals, type NormalSource, type PointSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
 import { drawsFromNormals, type LowRankGaussian, logDensityOfNormals, standardDeviations } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
@@ -176,6 +176,8 @@ export function bamLowRankUpdate(
 
 export interface BamLowRankOptions extends Control {
   readonly normals: NormalSource;
+  /** For low-discrepancy draws in place of independent ones. */
+  readonly points?: PointSource | undefined;
   /** Columns of the low-rank part; default 8, at most the dimension. */
   readonly rank?: number | undefined;
   /** Draws per step; default 16. */
@@ -245,7 +247,7 @@ export function* bamLowRankRun(evaluator: Evaluator, options: BamLowRankOptions)
   let status: BamLowRankResult["status"] = "maxSteps";
   let step = 0;
   while (step < maxSteps) {
-    options.normals.fill(points, streams.batch, step);
+    batchNormals(options, points, n, streams.batch, step);
     logDensityOfNormals(form, batch, points, logq);
     drawsFromNormals(form, batch, points, points);
     evaluator.batch(batch, points, gradients, values);
@@ -330,6 +332,7 @@ export function bamLowRank(target: Target, options: BamLowRankOptions): BamLowRa
   checkTarget("target", target);
   knownOptions("bamLowRank", options, [
     "normals",
+    "points",
     "rank",
     "batch",
     "maxSteps",
@@ -342,6 +345,8 @@ export function bamLowRank(target: Target, options: BamLowRankOptions): BamLowRa
   ]);
   if (typeof options.normals?.fill !== "function")
     throw typeError("bamLowRank.normals", "a NormalSource", options.normals);
+  if (options.points !== undefined && typeof options.points.fill !== "function")
+    throw typeError("bamLowRank.points", "a PointSource", options.points);
   for (const name of ["rank", "batch", "maxSteps", "patches", "draws"] as const)
     if (options[name] !== undefined) integer(`bamLowRank.${name}`, options[name], name === "draws" ? 2 : 1);
   return finish(bamLowRankRun(new Evaluator(target), options), options);

@@ -3,26 +3,22 @@
 // B D / (t + 1). On a Gaussian target it converges to it exactly. Full covariance at O(D^3) per step.
 
 import { integer, knownOptions, positiveNumber, typeError } from "../errors.js";
-import { cholesky, multiplyLowerTransposed } from "../linalg/cholesky.js";
+import { multiplyLowerTransposed } from "../linalg/cholesky.js";
 import { allFinite } from "../linalg/vector.js";
 import { type Control, finish, type Run } from "../optim/run.js";
 import { type StoppingReport, StoppingRule } from "../optim/stopping.js";
 import { checkTarget, type Target } from "../target.js";
 import { bamUpdate } from "./bam-update.js";
-import type { NormalSource } from "./draws.js";
+import { batchNormals, type NormalSource, type PointSource } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
-import {
-  type DenseGaussian,
-  drawsFromNormals,
-  type Gaussian,
-  gaussianCovariance,
-  logDensityOfNormals,
-} from "./gaussian.js";
+import { type DenseGaussian, denseGaussian, drawsFromNormals, type Gaussian, logDensityOfNormals } from "./gaussian.js";
 import { checkGaussian, khatSentence, type Outcome, streams } from "./outcome.js";
 import { wayIn } from "./pathfinder.js";
 
 export interface BamOptions extends Control {
   readonly normals: NormalSource;
+  /** For low-discrepancy draws in place of independent ones. */
+  readonly points?: PointSource | undefined;
   /** Draws per step; default D + 2, at least 8 and at most 32. */
   readonly batch?: number | undefined;
   /** Steps, those of the path that it begins on included; default 500 and up to 60 of the path. */
@@ -49,19 +45,6 @@ export interface BamResult extends Outcome<DenseGaussian> {
   readonly stopping: StoppingReport;
 }
 
-function denseStart(g: Gaussian | undefined, n: number): DenseGaussian {
-  if (g?.kind === "dense") return g;
-  const root = new Float64Array(n * n);
-  const scale = g?.scale;
-  for (let i = 0; i < n; i++) root[i * n + i] = scale?.[i] ?? 1;
-  const mean = g?.mean.slice() ?? new Float64Array(n);
-  if (g?.kind === "lowRank") {
-    const covariance = gaussianCovariance(g);
-    if (cholesky(covariance, n)) return { kind: "dense", mean, cholesky: covariance };
-  }
-  return { kind: "dense", mean, cholesky: root };
-}
-
 export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResult> {
   const n = evaluator.dimension;
   const batch = options.batch ?? Math.min(32, Math.max(8, n + 2));
@@ -74,7 +57,7 @@ export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResul
     start = path.approximation;
     if (options.maxSteps !== undefined) maxSteps -= path.optimiser?.steps ?? 0;
   }
-  let q = denseStart(start, n);
+  let q = denseGaussian(start ?? { kind: "diagonal", mean: new Float64Array(n), scale: new Float64Array(n).fill(1) });
 
   const z = new Float64Array(batch * n);
   const points = new Float64Array(batch * n);
@@ -91,7 +74,7 @@ export function* bamRun(evaluator: Evaluator, options: BamOptions): Run<BamResul
   let status: BamResult["status"] = "maxSteps";
   let step = 0;
   while (step < maxSteps) {
-    options.normals.fill(z, streams.batch, step);
+    batchNormals(options, z, n, streams.batch, step);
     drawsFromNormals(q, batch, z, points);
     logDensityOfNormals(q, batch, z, logq);
     evaluator.batch(batch, points, gradients, values);
@@ -195,6 +178,7 @@ export function bam(target: Target, options: BamOptions): BamResult {
   checkTarget("target", target);
   knownOptions("bam", options, [
     "normals",
+    "points",
     "batch",
     "maxSteps",
     "lambda",
@@ -205,6 +189,8 @@ export function bam(target: Target, options: BamOptions): BamResult {
     "onProgress",
   ]);
   if (typeof options.normals?.fill !== "function") throw typeError("bam.normals", "a NormalSource", options.normals);
+  if (options.points !== undefined && typeof options.points.fill !== "function")
+    throw typeError("bam.points", "a PointSource", options.points);
   if (options.batch !== undefined) integer("bam.batch", options.batch, 1);
   if (options.maxSteps !== undefined) integer("bam.maxSteps", options.maxSteps, 1);
   if (options.draws !== undefined) integer("bam.draws", options.draws, 2);

@@ -154,21 +154,36 @@ export async function simulationBasedCalibration<Data>(
       : (target: TracedModel, s: number) => fitTarget(target, { posteriorDraws: 999, seed: s, ...own });
 
   const traced = model.trace(data, { constrained: true, predict: true });
-  if (!traced.observed.length)
+  if (!traced.observed.length && !traced.imputed.length)
     throw new TypeError(
       "simulationBasedCalibration(model): expected a model with at least one observe(...), got one with none",
     );
   const joint = drawJoint(label, traced, simulations, seed);
-  const wanted = options.sites ?? joint.sites.filter((s) => s.kind === "latent").map((s) => s.name);
+  // Of sites with missing values, the joint draws hold all values, the fit those that are missing.
+  const gaps = new Map(traced.imputed.map((s) => [s.name, s.gaps]));
+  const known = joint.sites.filter((s) => s.kind !== "observed" && gaps.get(s.name)?.length !== 0);
+  const wanted = options.sites ?? known.filter((s) => s.kind === "latent").map((s) => s.name);
   if (!Array.isArray(wanted)) throw typeError(`${label}.sites`, "an array of names", wanted);
   const sites = wanted.map((name: string, k): Site => {
-    const site = joint.sites.find((s) => s.name === name && s.kind !== "observed");
+    const site = known.find((s) => s.name === name);
     if (!site) throw rangeError(`${label}.sites[${k}]`, "the name of a latent or deterministic site", name);
-    return { ...site, kind: "latent", offset: 0 };
+    const missing = traced.imputed.find((s) => s.name === name);
+    const shown = missing ? { name, shape: [missing.gaps.length], labels: missing.labels } : site;
+    return { ...shown, kind: "latent", offset: 0 };
   });
-  const truths = sites.map((s) => joint.draws(s.name));
+  const truths = sites.map(({ name }) => {
+    const own = gaps.get(name);
+    const all = joint.draws(name);
+    const width = all.length / simulations;
+    return own
+      ? Float64Array.from({ length: simulations * own.length }, (_, i) => {
+          const draw = Math.floor(i / own.length);
+          return all[draw * width + own[i % own.length]!]!;
+        })
+      : all;
+  });
   const names = sites.flatMap(elementNames);
-  const observed = traced.observed.map((s) => ({ name: s.name, values: joint.draws(s.name) }));
+  const observed = [...traced.observed, ...traced.imputed].map((s) => ({ name: s.name, values: joint.draws(s.name) }));
 
   const ranks: number[] = [];
   const statuses: Partial<Record<Status | "unknown", number>> = {};

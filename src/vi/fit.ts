@@ -2,6 +2,8 @@
 // responsive and an AbortSignal is heard; what comes back is always a Posterior with a verdict, never an exception for a numerical
 // reason.
 
+import { load } from "../core/load.js";
+import { MAX_SOBOL_DIMENSIONS } from "../core/sobol-size.js";
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import type { FirstOrder } from "../optim/first-order.js";
@@ -14,8 +16,8 @@ import type { AdviOptions } from "./advi.js";
 import { type Entropy, entropies } from "./advi-state.js";
 import {
   type Algorithm,
-  algorithmRun,
   algorithms,
+  defaultRank,
   type FitResult,
   familiesOf,
   type Given,
@@ -23,11 +25,14 @@ import {
   understood,
 } from "./algorithms.js";
 import { type Annealing, annealedDraws } from "./annealing.js";
+import { type Sampling, samplings } from "./draws.js";
 import { type FitFamily, fitFamilies } from "./families.js";
 import { logApproximation, logRatios, logRatiosRun } from "./log-ratios.js";
+import { algorithmRun } from "./named.js";
 import type { Path } from "./pathfinder.js";
 import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
 import { differs, probeOf, Watch } from "./replay.js";
+import { loadSobol } from "./sobol-points.js";
 
 /** Options of a fit; all have defaults. One that is unknown, or that the algorithm does not know, is an error that names it. */
 export interface FitOptions {
@@ -44,7 +49,8 @@ export interface FitOptions {
   /** Columns of the low-rank family; default 8, never more than the dimension. */
   readonly rank?: number | undefined;
   /**
-   * Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. "proximal", for
+   * Estimator of the entropy's gradient; by default closed form far from the optimum, sticking the landing near it. "mixed": both, with a
+   * weight for each parameter that is learnt from the steps before to have the least noise, for ADVI's own steps. "proximal", for
    * optimisers with one rate for all (`sgd`, `dog`, `dowg`): a proximal step on the scales, which keeps them positive.
    */
   readonly entropy?: Entropy | "proximal" | undefined;
@@ -52,6 +58,12 @@ export interface FitOptions {
   readonly optimizer?: FirstOrder | undefined;
   /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
   readonly draws?: number | undefined;
+  /**
+   * What the draws behind gradients are: "random" (independent, the default), or "sobol", scrambled Sobol points, a new scrambling for each
+   * step, whose estimates are unbiased and have less noise where the log density is smooth, best with a power of two as `draws`. Up to
+   * 1,024 dimensions. Draws that an answer is judged by are always independent. For "auto", "advi", "dadvi" and "bam".
+   */
+  readonly sampling?: Sampling | undefined;
   /**
    * Steps after which the fit ends unconverged: those of L-BFGS, natural gradients and Adam together, searches included, and knots of
    * nested Gaussians; with "multipathPathfinder" for each path. Default 10,000; algorithms other than "auto" and "advi" have their own.
@@ -100,6 +112,7 @@ export const fitOptionNames = [
   "entropy",
   "optimizer",
   "draws",
+  "sampling",
   "maxSteps",
   "seed",
   "stepSize",
@@ -118,9 +131,20 @@ const passing = ["resume", "signal", "onProgress"] as const;
 const renewable: readonly string[] = ["maxSteps", "posteriorDraws", "correct", ...passing];
 
 /** Options that not every algorithm understands. */
-const adviOnly = ["family", "rank", "entropy", "optimizer", "draws", "maxSteps", "stepSize", "init", "warmUp"] as const;
+const adviOnly = [
+  "family",
+  "rank",
+  "entropy",
+  "optimizer",
+  "draws",
+  "sampling",
+  "maxSteps",
+  "stepSize",
+  "init",
+  "warmUp",
+] as const;
 
-/** Milliseconds of work between two reports of `fitSteps`. */
+/** Milliseconds of work after which the event loop has its turn. */
 const between = 8;
 
 /** Milliseconds that weighing draws may take when a mean is asked for. */
@@ -193,6 +217,12 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
   const optimizer = options.optimizer === undefined ? undefined : checkOptimizer(name("optimizer"), options.optimizer);
   const entropy =
     options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, [...entropies, "proximal"]);
+  if (entropy === "mixed" && (optimizer || family === "lowRank"))
+    throw rangeError(
+      name("entropy"),
+      '"closedForm", "monteCarlo" or "stl" with an optimizer, and for low rank',
+      entropy,
+    );
   if (entropy === "proximal" && (!optimizer?.rate || family === "lowRank"))
     throw rangeError(
       name("entropy"),
@@ -207,6 +237,16 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
     );
   const draws = integer(name("draws"), options.draws ?? 16, 1, 1024);
   if (draws > 1 && draws % 2 === 1) throw rangeError(name("draws"), "1 or an even number", draws);
+  const sampling = oneOf(name("sampling"), options.sampling ?? "random", samplings);
+  // A low-rank draw takes a coordinate for each column, too.
+  const width =
+    dimension + (family === "lowRank" && algorithm !== "bam" ? Math.min(dimension, options.rank ?? defaultRank) : 0);
+  if (sampling === "sobol" && width > MAX_SOBOL_DIMENSIONS)
+    throw rangeError(
+      name("sampling"),
+      `"random" where a draw has more than ${MAX_SOBOL_DIMENSIONS} coordinates, here ${width}`,
+      sampling,
+    );
   const warmUp: unknown = options.warmUp ?? true;
   if (typeof warmUp !== "boolean") throw typeError(name("warmUp"), "true or false", warmUp);
   const correct: unknown = options.correct ?? true;
@@ -241,6 +281,7 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
       family: family && family !== "lowRank" ? family : dimension <= fullRankLimit ? "fullRank" : "meanField",
       entropy: entropy === "proximal" ? "auto" : entropy,
       draws,
+      sampling,
       maxSteps: integer(name("maxSteps"), options.maxSteps ?? 10_000, 1),
       seed: integer(name("seed"), options.seed ?? 0, 0),
       stepSize: options.stepSize === undefined ? undefined : positiveNumber(name("stepSize"), options.stepSize),
@@ -315,7 +356,7 @@ export class Fit extends Posterior implements Resumable {
   *weigh(): Run<void> {
     const { check } = this.result;
     if (!this.#ready || !check) return;
-    const some = Math.min(check.draws, 32);
+    const some = Math.min(check.draws, 16);
     const few = check.points.subarray(0, some * this.target.dimension);
     // The first time may encode the model for many draws.
     let began = performance.now();
@@ -325,6 +366,7 @@ export class Fit extends Posterior implements Resumable {
       logRatios(this.target, this.result, few);
     }
     if (((performance.now() - began) * this.size) / some < atOnce) return;
+    if ((yield { stage: "weights", step: 0, value: Number.NaN, gradients: 0 }) === true) return;
     const points = this.kept();
     const ratios = yield* logRatiosRun(this.target, this.result, points);
     if (ratios) this.#ready.set(points, ratios);
@@ -385,8 +427,13 @@ export async function fit<Data>(
   options: FitOptions = {},
 ): Promise<Fit> {
   if (typeof what === "object" && what !== null && "compile" in what && !("logDensityGradient" in what)) {
+    // The core first: some browsers do not compile it at once.
+    await load();
+    const began = performance.now();
     const compiled = what.compile(dataOrOptions as Data);
     try {
+      // Large data take a while to be checked and copied: a turn before the first steps.
+      if (performance.now() - began > between) await turn();
       return await fitTarget(compiled, options);
     } catch (error) {
       compiled.dispose();
@@ -426,8 +473,14 @@ function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]):
   return fit;
 }
 
+/** Brings what a fit needs and is not part of the library's first load. */
+async function prepare({ sampling, resume }: FitOptions): Promise<void> {
+  if ((sampling ?? resume?.record?.options["sampling"]) === "sobol") await loadSobol();
+}
+
 /** Fits a log density; `paths` are those of "multipathPathfinder" where workers have run them: nobody has seen their turns in order. */
 export async function fitTarget(target: Target, options: FitOptions = {}, paths?: readonly Path[]): Promise<Fit> {
+  await prepare(options);
   return await finishInSlices(fitRun(target, options, paths), options);
 }
 
@@ -448,6 +501,7 @@ export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
  * Leaving the loop early ends the fit and frees its memory; to keep the best state so far, abort the signal and go on to the end.
  */
 export async function* fitSteps(target: Target, options: FitOptions = {}): AsyncGenerator<Progress, Fit, void> {
+  await prepare(options);
   const run = fitRun(target, options);
   try {
     let began = performance.now();

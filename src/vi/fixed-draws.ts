@@ -3,9 +3,8 @@
 // Gaussian target; "sobol" draws are low-discrepancy points through the normal quantile function; "iid" are as they come.
 
 import { cholesky, solveLower } from "../linalg/cholesky.js";
-import { normalQuantile } from "../linalg/elementary.js";
 import { addScaledAt } from "../linalg/vector.js";
-import type { NormalSource, PointSource } from "./draws.js";
+import { batchNormals, type NormalSource, type PointSource } from "./draws.js";
 import { streams } from "./outcome.js";
 
 export type DrawKind = "matched" | "sobol" | "matchedSobol" | "iid";
@@ -36,8 +35,7 @@ export function fixedDraws(
   if (kind === "sobol" || kind === "matchedSobol") {
     if (points === undefined)
       throw new TypeError("points: expected a PointSource, as the draws are to be low-discrepancy");
-    points.fill(z, draws, n, step);
-    for (let i = 0; i < z.length; i++) z[i] = normalQuantile(z[i]!);
+    batchNormals({ normals, points }, z, n, streams.fixed, step);
   } else {
     // Pairs span half as many directions as there are draws: enough only if every moment can be matched in them.
     mirrored = kind === "matched" && draws % 2 === 0 && draws / 2 > n;

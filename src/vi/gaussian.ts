@@ -3,7 +3,7 @@
 // however the point was drawn, goes through z = A^-1 (x - mean). Batches are [draw][dimension]; nothing here allocates per draw.
 
 import {
-  cholesky,
+  cholesky as factorise,
   invertLower,
   logDiagonal,
   lowerTimesTransposed,
@@ -165,6 +165,19 @@ export function gaussianCovariance(g: Gaussian): Float64Array {
   return out;
 }
 
+/** The same Gaussian with a full Cholesky factor; where rounding has spoilt that of a low-rank one, its diagonal alone. */
+export function denseGaussian(g: Gaussian): DenseGaussian {
+  if (g.kind === "dense") return g;
+  const n = g.mean.length;
+  if (g.kind === "lowRank") {
+    const covariance = gaussianCovariance(g);
+    if (factorise(covariance, n)) return { kind: "dense", mean: g.mean, cholesky: covariance };
+  }
+  const cholesky = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) cholesky[i * n + i] = g.scale[i]!;
+  return { kind: "dense", mean: g.mean, cholesky };
+}
+
 /** Marginal standard deviations. */
 export function standardDeviations(g: Gaussian): Float64Array {
   const n = g.mean.length;
@@ -211,6 +224,6 @@ export function gaussianOf(points: Float64Array, n: number): DenseGaussian {
     for (let i = 0; i < n; i++) z[i] = points[d * n + i]! - mean[i]!;
     for (let i = 0; i < n; i++) addScaledAt(i + 1, z[i]! / (count - 1), z, 0, covariance, i * n);
   }
-  if (!cholesky(covariance, n)) throw new Error("the covariance of the points is not positive definite");
+  if (!factorise(covariance, n)) throw new Error("the covariance of the points is not positive definite");
   return { kind: "dense", mean, cholesky: covariance };
 }

@@ -68,16 +68,23 @@ export function pathVariances(path: Trajectory): Float64Array {
   return out;
 }
 
+interface PathOptions {
+  /** Default: the session's log density. */
+  readonly objective?: Objective;
+  /** Whether the path has led far enough to be left. */
+  readonly enough?: (path: Trajectory) => boolean;
+}
+
 /** L-BFGS's path from `start`, which must have a finite log density, and whether it ended at a mode. */
 export function* pathOf(
   session: Session,
   start: Float64Array,
   maxSteps: number,
-  objective: Objective = session.evaluator,
+  { objective = session.evaluator, enough }: PathOptions = {},
 ): Run<{ readonly path: Trajectory; readonly arrived: boolean }> {
   const path = new Path(session.dimension);
   // A gain of a hundredth of a nat is not worth a step here.
-  const mode = yield* lbfgs(objective, start, {
+  const run = lbfgs(objective, start, {
     memory: 8,
     maxSteps: Math.min(maxSteps, session.left),
     decrementTolerance: 0.01,
@@ -86,9 +93,17 @@ export function* pathOf(
     trajectory: path,
     stage: "search",
   });
+  let left = false;
+  let next = run.next();
+  while (!next.done) {
+    const cancelled = yield next.value;
+    left = cancelled !== true && enough?.(path) === true;
+    next = run.next(left || cancelled);
+  }
+  const mode = next.value;
   session.spent += mode.steps;
   if (mode.status === "maxSteps" && mode.steps < maxSteps) session.allows(1);
-  if (mode.status === "cancelled") session.cancelled = true;
+  if (mode.status === "cancelled" && !left) session.cancelled = true;
   return { path, arrived: mode.status === "converged" };
 }
 
@@ -118,7 +133,8 @@ export function* fromPoint(session: Session, point: Float64Array, options: Initi
 function* bestOf(session: Session, candidates: readonly DiagonalGaussian[], options: InitialOptions): Run<Initial> {
   const name = { stream: options.stream, round: 0, draws: options.draws };
   let best: Initial = { q: candidates[0]!, elbo: -Infinity };
-  for (const q of candidates) {
+  for (const [k, q] of candidates.entries()) {
+    if (k > 0) yield* session.turn("search");
     if (session.cancelled) break;
     const batch = yield* session.batch(q, name, "search", false);
     if (batch.elbo > best.elbo) best = { q, elbo: batch.elbo };

@@ -57,7 +57,7 @@ export class Judge {
     const limit = Math.max(most, 4 * n);
     let draws = Math.max(256, 4 * n);
     for (;;) {
-      const name = { stream: adviStreams.assess, round: this.round++, draws };
+      const name = { stream: adviStreams.assess, round: this.round++, draws, independent: true };
       const batch = yield* session.batch(q, name, stage);
       if (batch.elbo === Number.NEGATIVE_INFINITY) return false;
       this.#batch = batch;

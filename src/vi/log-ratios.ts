@@ -43,8 +43,8 @@ export function logRatios(target: Target, answer: Approximation, points: Float64
   return finish(logRatiosRun(target, answer, points))!;
 }
 
-/** Draws between two turns. */
-const some = 32;
+/** Draws between two turns: one pass over the data. */
+const some = 16;
 
 /** The same in slices; undefined when it was told to stop. */
 export function* logRatiosRun(

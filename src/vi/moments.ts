@@ -10,6 +10,7 @@ import { log } from "../linalg/elementary.js";
 import type { Run } from "../optim/run.js";
 import type { Target } from "../target.js";
 import { AdviState } from "./advi-state.js";
+import type { Sampling } from "./draws.js";
 import { packStrict } from "./families.js";
 import { type DenseGaussian, type DiagonalGaussian, gaussianEntropy } from "./gaussian.js";
 import type { Session } from "./session.js";
@@ -21,6 +22,8 @@ export interface BatchName {
   readonly stream: number;
   readonly round: number;
   readonly draws: number;
+  /** Whether its error is told from the spread of its draws, which then have to be independent. */
+  readonly independent?: boolean;
 }
 
 /** Sums over the pairs (e, -e) of a batch; h = A^T gradient, its even and odd parts those of h(e). */
@@ -60,13 +63,18 @@ export class MomentsCore {
     program: Program,
     readonly kind: Full["kind"],
     seed: number,
+    sampling: Sampling,
     /** Whether whole matrices can be asked for. */
     readonly whole: boolean,
   ) {
     const n = target.dimension;
     this.#n = n;
     const family = kind === "dense" ? "fullRank" : "meanField";
-    this.#state = new AdviState(target, { family, entropy: "closedForm", draws: lanes, seed, stream: 0 }, program);
+    this.#state = new AdviState(
+      target,
+      { family, entropy: "closedForm", draws: lanes, seed, stream: 0, sampling },
+      program,
+    );
     this.#state.expectNormals();
     const scope = this.#scope;
     const size = whole ? n * n : n;
@@ -105,6 +113,7 @@ export class MomentsCore {
     const steps = Math.ceil(name.draws / lanes);
     // Rounds of one stream do not overlap: a round has at most 2^16 draws.
     state.seek(name.stream, name.round * 4096);
+    state.independent = name.independent === true;
     let failed = false;
     for (let k = 0; k < steps && !failed; k++) {
       failed = !this.#step();

@@ -18,8 +18,8 @@ import { checkPathOptions, type Path, type PathOptions, pathRun } from "./pathfi
 export interface MultipathOptions extends PathOptions {
   /** Number of paths; default 4. The first starts at the origin, the others at random points. */
   readonly paths?: number | undefined;
-  /** Starts, one per path; replaces `paths`. */
-  readonly starts?: readonly Float64Array[] | undefined;
+  /** Starts, one per path (undefined: as if none were given); replaces `paths`. */
+  readonly starts?: readonly (Float64Array | undefined)[] | undefined;
   /** Draws from each path; default 1,000 divided by the number of paths. */
   readonly drawsPerPath?: number | undefined;
   readonly weights?: "mixture" | "ownPath" | undefined;

@@ -17,6 +17,8 @@ const step = 0.5;
 /** Nats below the largest marginal density at which the profile ends, and knots at most on either side. */
 const depth = 14;
 const most = 72;
+/** Nats below the largest at which a profile has to be when its knots are used up. */
+const improper = 4;
 export const mostKnots = 2 * most + 1;
 const iterations = 6;
 /** Nats that a further iteration must be expected to bring. */
@@ -239,6 +241,8 @@ function* profile(
       max = Math.max(max, knot.bound);
       if (knot.bound < max - depth) break;
     }
+    // So far out and hardly lower: the marginal density does not seem to be one.
+    if (side.length > most && side[most]!.bound > max - improper) return undefined;
     sides.push(side);
   }
   const all = [...sides[0]!.slice(1).reverse(), ...sides[1]!];

@@ -6,14 +6,13 @@ import { logDiagonal } from "../linalg/cholesky.js";
 import type { Run } from "../optim/run.js";
 import type { Annealed } from "./annealing.js";
 import { checkFit, type FinalCheck } from "./check.js";
-import type { DenseGaussian } from "./gaussian.js";
+import { type DenseGaussian, denseGaussian } from "./gaussian.js";
 import { fromPath, fromPoint, pathOf } from "./initial.js";
 import { naturalClimb } from "./natural.js";
 import { axisOf, mirrored } from "./nested-axis.js";
 import type { NestedMap } from "./nested-map.js";
 import { mostKnots, nestedProfile } from "./nested-profile.js";
 import { NestedTarget } from "./nested-target.js";
-import { dense } from "./rivals.js";
 import { adviStreams, type Session } from "./session.js";
 import { findStart } from "./start.js";
 import { divergenceOf, objection } from "./witness.js";
@@ -69,7 +68,7 @@ export function* nest(session: Session, q: DenseGaussian, checkDraws: number): R
     const climb = yield* naturalClimb(inside, standard(n), { maxSteps: 3, batch, tolerance: 0.05 });
     const next: Nested = {
       session: inside,
-      q: dense(climb.q),
+      q: denseGaussian(climb.q),
       maps: [...best.maps, map],
       axes: [...best.axes, name(axis.coordinate)],
       final: inside.cancelled ? undefined : yield* checkFit(inside, climb.q, checkDraws, false),
@@ -125,9 +124,14 @@ export function* betterBasin(session: Session, q: DenseGaussian, start: Float64A
         ? yield* fromPoint(session, from, search)
         : yield* fromPath(session, (yield* pathOf(session, from, longest)).path, search);
     if (session.cancelled) break;
-    const climb = yield* naturalClimb(session, dense(initial.q), { maxSteps: longest, batch, tolerance: 0.05 }, false);
+    const climb = yield* naturalClimb(
+      session,
+      denseGaussian(initial.q),
+      { maxSteps: longest, batch, tolerance: 0.05 },
+      false,
+    );
     if (climb.batch.elbo > elbo + better) {
-      best = dense(climb.q);
+      best = denseGaussian(climb.q);
       elbo = climb.batch.elbo;
     }
   }

@@ -7,7 +7,7 @@ import type { Target } from "../target.js";
 import type { AdamCheckpoint } from "./adam-checkpoint.js";
 import { wholeProgram } from "./advi-state.js";
 import { coreNormals } from "./core-normals.js";
-import type { NormalSource } from "./draws.js";
+import type { NormalSource, Sampling } from "./draws.js";
 import { Evaluator } from "./evaluate.js";
 import { type Batch, type BatchName, type Full, lanes, MomentsCore } from "./moments.js";
 
@@ -70,6 +70,8 @@ export class Session {
   constructor(
     readonly target: Target,
     readonly seed: number,
+    /** Of the draws behind gradients; the draws that answers are judged by are independent. */
+    readonly sampling: Sampling = "random",
     parent?: Session,
   ) {
     this.#record = parent ? parent.#record : new Record();
@@ -79,7 +81,7 @@ export class Session {
 
   /** A session of the same fit for another view of its target, which it disposes of with itself. */
   view(target: Target & { dispose(): void }): Session {
-    const session = new Session(target, this.seed, this);
+    const session = new Session(target, this.seed, this.sampling, this);
     session.#view = target;
     return session;
   }
@@ -193,7 +195,7 @@ export class Session {
     const possible = this.dimension <= regressionLimit;
     let moments = this.#moments.get(q.kind);
     if (!moments) {
-      moments = new MomentsCore(this.target, this.program, q.kind, this.seed, possible);
+      moments = new MomentsCore(this.target, this.program, q.kind, this.seed, this.sampling, possible);
       this.#moments.set(q.kind, moments);
     }
     return moments.collect(this, q, name, stage, whole && possible);

@@ -137,24 +137,38 @@ export function divergenceOf(check: Check): number {
   return Math.max(0, check.psis.logEvidence - check.elbo.value);
 }
 
+/** Whether draws say that an answer is at some mode, right or not: their ratios have a mean, or are as good as equal. */
+export function settled(check: Check): boolean {
+  return check.psis.khat < 1 || asGoodAsEqual(check);
+}
+
+function asGoodAsEqual(check: Check): boolean {
+  return check.psis.effectiveDraws >= equal.share * check.draws && divergenceOf(check) <= equal.divergence;
+}
+
+/** A size of log densities, in nats, of which a hundredth of a nat cannot be told any more. */
+const blind = 0.01 / Number.EPSILON;
 /** A share of effective draws from which on weights are as good as equal, and the divergence that goes with it. */
 const equal = { share: 0.95, divergence: 0.02 };
 
 /**
  * Three witnesses together. A divergence of less than 0.05 nats leaves no room for a wrong mean or standard deviation within the reach
- * of the draws, whatever a noisy k-hat below 1 says; and where weights are as good as equal, a k-hat of their tail above 1 is about nothing. Above it, k-hat must be below its threshold, and weighting must leave the answer
- * as it is: less is asked than promised, and still less where the divergence is large, since smoothed weights understate a change.
+ * of the draws, whatever a noisy k-hat below 1 says; and where weights are as good as equal, a k-hat of their tail above 1 is about
+ * nothing. Above it, k-hat must be below its threshold, and weighting must leave the answer as it is: less is asked than promised, and
+ * still less where the divergence or k-hat is large, since smoothed weights understate a change.
  */
 export function objection(check: Check, shift: Shift | undefined): Objection | undefined {
-  const { khat, threshold, effectiveDraws } = check.psis;
+  const { khat, threshold } = check.psis;
   const divergence = divergenceOf(check);
-  if (effectiveDraws >= equal.share * check.draws && divergence <= equal.divergence) return undefined;
+  if (asGoodAsEqual(check)) return undefined;
   if (!(khat <= 1)) return "tail";
   if (divergence <= 0.05) return undefined;
   if (khat > threshold || !shift) return "tail";
   if (shift.location > 0.15 + shift.error) return "location";
   const ratio = Math.max(shift.scaleRatio, 1 / shift.scaleRatio);
-  if (ratio > (divergence > 0.3 ? 1.1 : 1.2) + shift.error) return "scale";
+  // Above a k-hat of one half weights have no variance, and what they say of a spread is more and more too little.
+  const doubtful = Math.min(1, Math.max(0, 10 * (khat - 0.5)));
+  if (ratio > (divergence > 0.3 ? 1.1 : 1.2 - 0.05 * doubtful) + shift.error) return "scale";
   return undefined;
 }
 
@@ -163,6 +177,7 @@ export function objection(check: Check, shift: Shift | undefined): Objection | u
  * bring is forgotten by the moves that follow, if chains forget where they were, and nothing goes on drifting.
  */
 export function annealedObjection(check: Check, shift: Shift, correlation: number): Objection | "memory" | undefined {
+  if (!(Math.abs(check.elbo.value) < blind)) return "tail";
   if (!(check.psis.khat < 1 || check.psis.effectiveDraws >= 0.5 * check.draws)) return "tail";
   if (!(correlation <= forgotten)) return "memory";
   if (shift.location > 0.1 + 2 * shift.error) return "location";

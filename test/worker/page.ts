@@ -1,7 +1,9 @@
-// The page of the test in browsers: a logistic regression of 100,000 rows fitted in a worker, while the page notes how long its
-// own tasks are. `calibrate` is a long task of its own, which the observer must see, or its silence would mean nothing.
+// The page of the test in browsers: a logistic regression of 100,000 rows fitted in a worker, or by the page itself, which notes how long
+// its own tasks are. `calibrated` is a long task of its own, which the observer must see, or its silence would mean nothing.
 
+import { fit } from "../../src/index.js";
 import { connect } from "../../src/worker/index.js";
+import { logistic } from "./models.js";
 
 /** 100,000 × 20 columns and answers, by a counter's bits. */
 function table(rows: number, columns: number): { x: Float64Array; y: Float64Array } {
@@ -29,6 +31,24 @@ export interface PageReport {
   /** The longest time between two ticks of a timer of the page. */
   readonly longestGap: number;
   readonly cancelled: { readonly status: string; readonly milliseconds: number };
+}
+
+/** A fit without a worker: how it ended, and the page's tasks of 50 ms or more, of the fit and of the one made on purpose. */
+export async function alone(rows: number): Promise<Pick<PageReport, "status" | "long" | "calibrated">> {
+  const durations: number[] = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) durations.push(entry.duration);
+  }).observe({ type: "longtask" });
+  const data = table(rows, 20);
+  await pause(300);
+  durations.length = 0;
+  const { status } = await fit(logistic, data, { seed: 1 });
+  await pause(200);
+  const long = durations.splice(0);
+  const until = performance.now() + 120;
+  while (performance.now() < until);
+  await pause(300);
+  return { status, long, calibrated: durations };
 }
 
 export async function report(rows: number): Promise<PageReport> {

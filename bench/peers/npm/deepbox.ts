@@ -6,6 +6,7 @@ import { Adam } from "deepbox/optim";
 import { adamSettings, schools, tableOf, toy } from "../../data.js";
 import type { Contest } from "../protocol.js";
 import { constantOf } from "./constant.js";
+import { taking, triangleOf } from "./step.js";
 
 const f64 = { dtype: "float64" } as const;
 const { version } = JSON.parse(
@@ -96,16 +97,11 @@ export const contest = (): Contest => ({
     }
 
     return {
-      run(steps) {
-        let elbo = Number.NaN;
-        for (let k = 0; k < steps; k++) elbo = step();
-        return { elbo };
-      },
+      run: taking(step),
       parameters() {
         const values = (t: GradTensor): number[] => Array.from(t.tensor.data as Float64Array);
         const rows = lower ? values(lower) : [];
-        const triangle = rows.filter((_, k) => k % D < Math.floor(k / D));
-        return [...values(location), ...values(omega), ...triangle];
+        return [...values(location), ...values(omega), ...triangleOf(rows, D)];
       },
     };
   },

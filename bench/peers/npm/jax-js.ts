@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { adamSettings, schools, tableOf, toy } from "../../data.js";
 import type { Contest } from "../protocol.js";
 import { constantOf } from "./constant.js";
+import { belowDiagonal, triangleOf } from "./step.js";
 
 // jax-js reads the global Float16Array when it is given a Float64Array, and Node 20 has none.
 (globalThis as { Float16Array?: unknown }).Float16Array ??= class {};
@@ -36,12 +37,7 @@ export async function contest(precision: string): Promise<Contest> {
       const constants: NdArray[] = [];
       if (full) {
         start.lower = np.zeros([D, D], { dtype });
-        constants.push(
-          array(
-            Float64Array.from({ length: D * D }, (_, k) => Number(k % D < Math.floor(k / D))),
-            [D, D],
-          ),
-        );
+        constants.push(array(Float64Array.from(belowDiagonal(D)), [D, D]));
       }
 
       /** The log joint without its constants, summed over the draws. */
@@ -141,8 +137,7 @@ export async function contest(precision: string): Promise<Contest> {
         parameters() {
           const values = (x: NdArray): number[] => Array.from(x.ref.dataSync() as ArrayLike<number>);
           const rows = state.p.lower ? values(state.p.lower) : [];
-          const triangle = rows.filter((_, k) => k % D < Math.floor(k / D));
-          return [...values(state.p.location), ...values(state.p.omega), ...triangle];
+          return [...values(state.p.location), ...values(state.p.omega), ...triangleOf(rows, D)];
         },
       };
     },

@@ -8,6 +8,7 @@ import type * as Wasm from "@tensorflow/tfjs-backend-wasm";
 import { adamSettings, schools, tableOf, toy } from "../../data.js";
 import type { Contest } from "../protocol.js";
 import { constantOf } from "./constant.js";
+import { belowDiagonal, taking, triangleOf } from "./step.js";
 
 // The ES modules of TensorFlow.js do not load in Node.
 const require = createRequire(import.meta.url);
@@ -34,7 +35,7 @@ export async function contest(backend: string): Promise<Contest> {
       if (family === "fullRank") {
         lower = tf.variable(tf.zeros([D, D]));
         variables.push(lower);
-        const ones = Float32Array.from({ length: D * D }, (_, k) => Number(k % D < Math.floor(k / D)));
+        const ones = Float32Array.from(belowDiagonal(D));
         strict = tf.tensor2d(ones, [D, D]);
       }
       const { rate, beta1, beta2, epsilon } = adamSettings;
@@ -100,15 +101,10 @@ export async function contest(backend: string): Promise<Contest> {
       }
 
       return {
-        run(steps) {
-          let elbo = Number.NaN;
-          for (let k = 0; k < steps; k++) elbo = step();
-          return { elbo };
-        },
+        run: taking(step),
         parameters() {
           const rows = lower ? [...lower.dataSync()] : [];
-          const triangle = rows.filter((_, k) => k % D < Math.floor(k / D));
-          return [...location.dataSync(), ...omega.dataSync(), ...triangle];
+          return [...location.dataSync(), ...omega.dataSync(), ...triangleOf(rows, D)];
         },
       };
     },

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { adamSettings, schools, tableOf, toy, type Workload } from "../../data.js";
 import type { Contest, Ran } from "../protocol.js";
+import { belowDiagonal, triangleOf } from "./step.js";
 
 const require = createRequire(import.meta.url);
 // The package has no types: what is used of it.
@@ -82,7 +83,7 @@ function sharedOf(workload: Workload): Shared {
   if (model === "toy") return { x: tensor([3, 1], toy) };
   if (model === "schools") return { y: tensor([8, 1], schools.effect), sigma: tensor([8, 1], schools.error) };
   const { rows, x, y } = tableOf(workload);
-  const strict = Float64Array.from({ length: D * D }, (_, k) => Number(k % D < Math.floor(k / D)));
+  const strict = Float64Array.from(belowDiagonal(D));
   return {
     X: tensor([rows, D], x),
     y: tensor([rows, 1], y),
@@ -168,8 +169,7 @@ export const contest = (): Contest => ({
             ...omega,
           ];
         const rows = family === "fullRank" ? values("lower") : [];
-        const triangle = rows.filter((_, k) => k % D < Math.floor(k / D));
-        return [...location, ...omega, ...triangle];
+        return [...location, ...omega, ...triangleOf(rows, D)];
       },
     };
   },

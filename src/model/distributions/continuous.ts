@@ -309,7 +309,7 @@ function boundedSupport([, , low, high]: readonly Node[]): Support {
 
 /** The bounds must be numbers: a support that moves with a latent has no fixed transform. */
 function uniformOrder(label: string, [low, high]: readonly Node[]): void {
-  if (!low?.values || !high?.values || low.shape.length || high.shape.length)
+  if (!low?.values || !high?.values || low.shape.length || high.shape.length || low.plate || high.plate)
     throw new TypeError(`${label}: expected numbers for low and high, got a value of the model or an array`);
   if (!(low.values[0]! < high.values[0]!))
     throw new RangeError(`${label}: expected low < high, got ${low.values[0]} and ${high.values[0]}`);

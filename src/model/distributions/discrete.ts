@@ -71,6 +71,7 @@ const make = {
     variance: (n, a, b) => n * (a / (a + b)) * (b / (a + b)) * ((a + b + n) / (a + b + 1)),
     entropy: (n, a, b): number =>
       densityEntropy(make.betaBinomial.of(constant(n), constant(a), constant(b)), (n * a) / (a + b)),
+    counted: true,
     cdfNumber: betaBinomialCdf,
   }),
   geometric: family({

@@ -1,66 +1,25 @@
-// Distributions made of another one: truncated (given that the value lies between bounds), censored (values beyond a bound are only known to
-// be beyond it), zero-inflated counts, and independent (an array of distributions as one distribution of an array). Log
-// densities of all of them can stand in models, as far as the distribution function of what they are made of has a gradient.
+// Distributions between bounds: truncated (given that the value lies between them) and censored (values beyond a bound are only known to
+// be beyond it). Log densities of both can stand in models, as far as the distribution function of what they are made of has a
+// gradient.
 
 import { Sampler } from "../../assembly/samplers.js";
 import * as g from "../compile/arithmetic.js";
-import { commonShape, eventSize, type Node, sumEvent } from "../compile/node.js";
+import { commonPlate, commonShape, eventSize, type Node } from "../compile/node.js";
 import { rangeError, typeError } from "../errors.js";
 import { censoredMoment, tailMoment } from "./bounded-moments.js";
 import { checkParameter, Distribution, kinds, type TermOf } from "./distribution.js";
 import { truncatedNormal } from "./distributions/continuous.js";
 import { choose, clamp, log1mExp } from "./distributions/formulas.js";
-import { exp, log } from "./distributions/scalar.js";
-import { type Moment, type Numbers, numbersOf, quantile } from "./evaluation.js";
+import { type Moment, type Numbers, quantile } from "./evaluation.js";
 import { byDensity, forElements } from "./expectation.js";
 import { Expression, nodeOf, type Value } from "./expression.js";
-import { fillSamples, type Generator, part } from "./sampler.js";
+import { fillSamples, type Generator } from "./sampler.js";
 import { between, type Support } from "./support.js";
+import { logCdf, logSurvival, Wrapper } from "./wrapper.js";
 
 const INF = Number.POSITIVE_INFINITY;
 const UNIT = [Float64Array.of(0), Float64Array.of(1)] as const;
 
-/** A distribution made of one other and of numbers of its own. */
-abstract class Wrapper extends Distribution {
-  readonly parameters: readonly Node[];
-  readonly perElement: readonly boolean[];
-  readonly structure: string;
-  readonly eventShape: readonly number[] = [];
-
-  constructor(
-    readonly name: string,
-    readonly base: Distribution,
-    readonly own: readonly Node[],
-    readonly support: Support,
-    kind = name,
-  ) {
-    super();
-    this.parameters = [...base.parameters, ...own];
-    this.perElement = [...base.perElement, ...own.map(() => true)];
-    this.structure = `${kind}(${base.structure})`;
-  }
-
-  override get hasAtoms(): boolean {
-    return this.base.hasAtoms;
-  }
-
-  protected abstract make(base: Distribution, own: readonly Node[]): Distribution;
-
-  override withParameters(parameters: readonly Node[]): Distribution {
-    const n = this.base.parameters.length;
-    return this.make(this.base.withParameters(parameters.slice(0, n)), parameters.slice(n));
-  }
-}
-
-/** log P(X ≤ x). */
-const logCdf = (d: Distribution, x: Node): Node => d.logCdfOf(x) ?? g.log(d.cdfOf(x)!);
-/** log P(X > x). */
-function logSurvival(d: Distribution, x: Node): Node {
-  const logarithm = d.logSurvivalOf(x);
-  if (logarithm) return logarithm;
-  const survival = d.survivalOf(x);
-  return survival ? g.log(survival) : g.log1p(g.neg(d.cdfOf(x)!));
-}
 /** What stands for log 0, of which 0 has a multiple. */
 const LOG_0 = -1e300;
 const held = (logarithm: Node): Node => g.max(logarithm, LOG_0);
@@ -202,6 +161,7 @@ function boundsOf(
     return { ...node, values: node.values.map(whole[i]!) };
   });
   const [a, b] = own as [Node, Node];
+  commonPlate([a, b], label);
   commonShape([a, b], label);
   for (let i = 0; i < Math.max(a.values!.length, b.values!.length); i++) {
     const x = a.values![a.values!.length > 1 ? i : 0]!;
@@ -323,137 +283,4 @@ export function censored(distribution: Distribution, low?: Value, high?: Value):
     throw new TypeError(`${label}: expected numbers for the bounds of one distribution, got arrays`);
   const [sides, stands] = [sidesOf(distribution, a, b), standsOf(distribution, a, b)];
   return new Censored("censored", distribution, [a, b], distribution.support, sides, stands);
-}
-
-class ZeroInflated extends Wrapper {
-  protected override make(base: Distribution, own: readonly Node[]): Distribution {
-    return new ZeroInflated(this.name, base, own, this.support);
-  }
-
-  override termOf(k: Node): TermOf {
-    const [p] = this.own;
-    const zero = g.log(g.less(g.abs(k), 0.5));
-    return {
-      value: g.logAddExp(g.add(g.log(p!), zero), g.add(g.log1p(g.neg(p!)), this.base.valueOf(k))),
-    };
-  }
-
-  override cdfOf(k: Node): Node | null {
-    const cdf = this.base.cdfOf(k);
-    const [p] = this.own;
-    return cdf && g.add(g.mul(p!, g.sub(1, g.less(k, 0))), g.mul(g.sub(1, p!), cdf));
-  }
-
-  override logSurvivalOf(k: Node): Node | null {
-    const [p] = this.own;
-    // Zeros are all below a count of at least 0.
-    return g.mul(g.sub(1, g.less(k, 0)), g.add(g.log1p(g.neg(p!)), logSurvival(this.base, g.max(k, 0))));
-  }
-
-  override momentOf(which: Moment): Numbers | null {
-    if (which === "entropy") return this.#entropy();
-    const p = numbersOf(this, which).at(-1)!;
-    const mean = this.base.momentOf("mean");
-    const variance = this.base.momentOf("variance");
-    if (mean === null || variance === null) return null;
-    const at = (x: Numbers, i: number): number => (typeof x === "number" ? x : x[x.length > 1 ? i : 0]!);
-    const result = Float64Array.from({ length: eventSize(this.batchShape) }, (_, i) => {
-      const rest = 1 - at(p, i);
-      return which === "mean" ? rest * at(mean, i) : rest * (at(variance, i) + at(p, i) * at(mean, i) ** 2);
-    });
-    return this.batchShape.length ? result : result[0]!;
-  }
-
-  /** That of the counts, without what 0 has there and with what it has here. */
-  #entropy(): Numbers {
-    const xlogx = (x: number): number => (x === 0 ? 0 : x * log(x));
-    return forElements(this, "entropy", (d) => {
-      const { base, own } = d as ZeroInflated;
-      const p = own[0]!.values![0]!;
-      const zero = exp(base.logProb(0));
-      const others = p === 1 ? 0 : (1 - p) * ((base.entropy() as number) + xlogx(zero)) - xlogx(1 - p) * (1 - zero);
-      return others - xlogx(p + (1 - p) * zero);
-    });
-  }
-
-  override draw(n: number, out: Float64Array, generator: Generator): boolean {
-    const batch = eventSize(this.batchShape);
-    const whole = this.base.batchShape.length || batch === 1 ? n : n * batch;
-    if (!this.base.draw(whole, out, part(generator, 1))) return false;
-    const zero = new Float64Array(out.length);
-    fillSamples(Sampler.Bernoulli, [numbersOf(this, "sample").at(-1)!], zero, generator);
-    for (let i = 0; i < out.length; i++) if (zero[i]) out[i] = 0;
-    return true;
-  }
-}
-
-/** Counts that are 0 with the given probability, else from `distribution` (which may give 0 as well). */
-export function zeroInflated(distribution: Distribution, probability: Value): Distribution {
-  const label = "zeroInflated(distribution, probability)";
-  if (!(distribution instanceof Distribution))
-    throw typeError(`${label}: distribution`, "a distribution", distribution);
-  if (!distribution.discrete || distribution.eventShape.length || distribution.perElement.includes(false))
-    throw new TypeError(`${label}: expected a distribution of counts, got ${distribution.name}`);
-  const name = `${label}: probability`;
-  const p = checkParameter(name, nodeOf(probability, name), kinds.probability);
-  const { support } = distribution;
-  const counts = support.low === 0 ? support : { ...support, low: 0, expected: "an integer of at least 0" };
-  return new ZeroInflated("zeroInflated", distribution, [p], counts);
-}
-
-/** An array of independent distributions as one of an array: its log density is their sum. */
-export class IndependentDistribution extends Distribution {
-  readonly name = "independent";
-  readonly support: Support;
-  readonly parameters: readonly Node[];
-  readonly perElement: readonly boolean[];
-  readonly structure: string;
-
-  constructor(
-    readonly base: Distribution,
-    readonly eventShape: readonly number[],
-  ) {
-    super();
-    this.support = base.support;
-    this.parameters = base.parameters;
-    this.perElement = base.parameters.map(() => false);
-    this.structure = `independent(${base.structure};${eventShape.join("x")})`;
-  }
-
-  override get batchShape(): readonly number[] {
-    return [];
-  }
-  override get hasAtoms(): boolean {
-    return this.base.hasAtoms;
-  }
-  override termOf(x: Node): TermOf {
-    return this.base.termOf(x);
-  }
-  override valueOf(x: Node): Node {
-    return sumEvent(this.base.valueOf(x));
-  }
-  override withParameters(parameters: readonly Node[]): Distribution {
-    return new IndependentDistribution(this.base.withParameters(parameters), this.eventShape);
-  }
-  override momentOf(which: Moment): Numbers | null {
-    const moment = this.base.momentOf(which);
-    return which !== "entropy" || moment === null || typeof moment === "number"
-      ? moment
-      : moment.reduce((a, b) => a + b, 0);
-  }
-  override draw(n: number, out: Float64Array, generator: Generator): boolean {
-    return this.base.draw(n, out, generator);
-  }
-}
-
-/** One distribution of an array from the array of independent ones that `distribution`'s parameters make. */
-export function independent(distribution: Distribution): Distribution {
-  const label = "independent(distribution)";
-  if (!(distribution instanceof Distribution))
-    throw typeError(`${label}: distribution`, "a distribution", distribution);
-  if (distribution.eventShape.length || !distribution.batchShape.length)
-    throw new TypeError(
-      `${label}: expected a univariate distribution with arrays for parameters, got ${distribution.name}`,
-    );
-  return new IndependentDistribution(distribution, distribution.batchShape);
 }
