@@ -6,7 +6,7 @@ import { type AnnealedVerdict, chains } from "./annealing.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
 import type { Session } from "./session.js";
-import { divergenceOf, objection, objectionWords, type Shift } from "./witness.js";
+import { divergenceOf, isBlind, objection, objectionWords, type Shift } from "./witness.js";
 
 export interface Facts {
   readonly end: End;
@@ -108,6 +108,11 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     return {
       status: "rejected",
       message: `There is another mode that the ${family} leaves out: a fit from another start reaches an ELBO of ${facts.rival.toFixed(1)}, where this one has ${check.elbo.value.toFixed(1)}. Mixtures of several fits, or an ordering that tells the modes apart, may help.`,
+    };
+  if (isBlind(check))
+    return {
+      status: "diverged",
+      message: `Log densities of ${check.elbo.value.toExponential(1)} leave nothing but rounding to tell draws by: the posterior is not proper, or its scale is off.`,
     };
   const k = check.psis;
   const khat = `k-hat ${k.khat === Infinity ? "infinite" : k.khat.toFixed(2)}`;

@@ -146,8 +146,9 @@ function asGoodAsEqual(check: Check): boolean {
   return check.psis.effectiveDraws >= equal.share * check.draws && divergenceOf(check) <= equal.divergence;
 }
 
-/** A size of log densities, in nats, of which a hundredth of a nat cannot be told any more. */
-const blind = 0.01 / Number.EPSILON;
+/** Whether log densities are so large that a hundredth of a nat cannot be told any more: their ratios are but rounding. */
+export const isBlind = (check: Check): boolean => !(Math.abs(check.elbo.value) < 0.01 / Number.EPSILON);
+
 /** A share of effective draws from which on weights are as good as equal, and the divergence that goes with it. */
 const equal = { share: 0.95, divergence: 0.02 };
 
@@ -160,6 +161,7 @@ const equal = { share: 0.95, divergence: 0.02 };
 export function objection(check: Check, shift: Shift | undefined): Objection | undefined {
   const { khat, threshold } = check.psis;
   const divergence = divergenceOf(check);
+  if (isBlind(check)) return "tail";
   if (asGoodAsEqual(check)) return undefined;
   if (!(khat <= 1)) return "tail";
   if (divergence <= 0.05) return undefined;
@@ -173,11 +175,11 @@ export function objection(check: Check, shift: Shift | undefined): Objection | u
 }
 
 /**
- * What annealed draws say against themselves. The weights on arrival need a mean, unless few draws differ at all; what is left of the errors that weights of few effective draws
- * bring is forgotten by the moves that follow, if chains forget where they were, and nothing goes on drifting.
+ * What annealed draws say against themselves. The weights on arrival need a mean, unless few draws differ at all; what is left of the errors
+ * that weights of few effective draws bring is forgotten by the moves that follow, if chains forget where they were, and nothing goes on drifting.
  */
 export function annealedObjection(check: Check, shift: Shift, correlation: number): Objection | "memory" | undefined {
-  if (!(Math.abs(check.elbo.value) < blind)) return "tail";
+  if (isBlind(check)) return "tail";
   if (!(check.psis.khat < 1 || check.psis.effectiveDraws >= 0.5 * check.draws)) return "tail";
   if (!(correlation <= forgotten)) return "memory";
   if (shift.location > 0.1 + 2 * shift.error) return "location";
