@@ -228,6 +228,7 @@ test("where the main thread may not compile the core at once, it is compiled asy
       }
     },
   });
+  expect(() => loader.core()).toThrow("on the page's own thread: await load() before the first use");
   await loader.load();
   vi.unstubAllGlobals();
   expect(works(loader)).toBe(true);

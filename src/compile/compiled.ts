@@ -101,9 +101,6 @@ function inUserOrder(x: Node): Node {
 
 const siteShape = (n: Node): number[] => (n.plate ? [n.plate.size, ...n.shape] : [...n.shape]);
 
-/** Writes a Hessian-vector product at `theta` into `out`. */
-type HessianVector = (theta: Float64Array, vector: Float64Array, out: Float64Array) => void;
-
 /** A model with its data: a Target whose log density, gradient and constrained values run in the core. */
 export class CompiledModel implements Target {
   readonly dimension: number;
@@ -121,7 +118,7 @@ export class CompiledModel implements Target {
   #names: readonly string[] | undefined;
   #unconstrainedNames: readonly string[] | undefined;
   #obstacles: readonly string[] | undefined;
-  #product: HessianVector | undefined;
+  #product: Target["hessianVector"];
   #disposed = false;
 
   constructor(graph: ModelGraph) {
@@ -205,7 +202,7 @@ export class CompiledModel implements Target {
    * of the model has no second derivatives here, or the model is too long (`withoutSecondDerivatives`): algorithms then take differences
    * of gradients. The first product compiles the tape.
    */
-  get hessianVector(): HessianVector | undefined {
+  get hessianVector(): ((theta: Float64Array, vector: Float64Array, out: Float64Array) => void) | undefined {
     if (this.withoutSecondDerivatives.length > 0) return undefined;
     this.#product ??= (theta, vector, out) => this.#hessianVector(theta, vector, out);
     return this.#product;

@@ -5,28 +5,20 @@
 import { Op } from "../../assembly/opcodes.js";
 import { i32 } from "../core/memory.js";
 import { Program } from "../core/program.js";
+import { emitNodes } from "./emit.js";
 import {
-  addAccumulator,
   type Code,
   emit,
   type Instruction,
-  immediate,
-  isBuffer,
-  newBuffer,
-  type Operand,
   placeBlock,
   type SegmentBuilder,
   segmentBuilder,
   sumAtOnce,
-  touch,
-  zero,
 } from "./instructions.js";
 import { type Lowered, type Segment, width } from "./lower.js";
 import { eventSize, type Node, type Plate } from "./node.js";
+import { type Encoding, emitBroadcast, fullOf, staticAt } from "./operands.js";
 import { batchRows, paddedRows, type Store } from "./store.js";
-
-/** Data of up to so many doubles, draws included, are spread over the draws once; larger ones block by block. */
-const SPREAD_DOUBLES = 2048;
 
 /** Where a root's values go: part of the gradient, the log density, or an array to be read back. */
 export type Destination =
@@ -64,29 +56,12 @@ interface Late {
   readonly rows: number;
 }
 
-/** A program while it is made. Functions of this record, not methods: what every model runs shall be compiled with the script (scripts/eager.mjs). */
-interface Encoding {
-  readonly lowered: Lowered;
-  readonly options: EncodeOptions;
-  readonly draws: number;
-  readonly store: Store;
-  readonly program: Program;
-  readonly full: Map<Node, Operand>;
-  readonly plates: Map<Plate, number>;
-  /** Dynamic nodes that are read outside the segment that computes them, or as a whole. */
-  readonly crossing: Set<Node>;
-  /** Instructions that run once, now. */
-  readonly setup: Instruction[];
-  readonly spread: Map<Node, Operand>;
-}
-
 /** Makes a program of lowered segments for a number of draws. Constants and data must be in the store (statics placed). */
 export function encode(lowered: Lowered, options: EncodeOptions): Encoded {
   const { draws, store } = options;
   const program = new Program(options.dimension, draws);
   const e: Encoding = {
     lowered,
-    options,
     draws,
     store,
     program,
@@ -97,23 +72,27 @@ export function encode(lowered: Lowered, options: EncodeOptions): Encoded {
     spread: new Map(),
   };
   try {
-    return encodeAll(e);
+    return encodeAll(e, options);
   } catch (error) {
     program.dispose();
     throw error;
   }
 }
 
-function encodeAll(e: Encoding): Encoded {
-  const { lowered, options, program } = e;
+function encodeAll(e: Encoding, { dimension, destinations, blockRows }: EncodeOptions): Encoded {
+  const { lowered, program } = e;
   const { roots, segments } = lowered;
   findCrossing(e);
   const outputs: number[] = [];
   const late: Late[] = [];
   for (let i = 0; i < roots.length; i++)
-    outputs.push(placeRoot(e, roots[i]!, options.destinations?.[i] ?? output, late));
+    outputs.push(placeRoot(e, roots[i]!, destinations?.[i] ?? output, dimension, late));
   const code: Code[] = [];
-  for (let i = 0; i < segments.length; i++) code.push(encodeSegment(e, segments[i]!));
+  for (let i = 0; i < segments.length; i++) {
+    const builder = segmentBuilder(segments[i]!.plate);
+    emitNodes(e, builder, segments[i]!.nodes);
+    code.push(placeBuffers(e, builder, blockRows));
+  }
   if (late.length) code.push(writeLate(e, late));
   if (e.setup.length) {
     // Constants that are spread over rows or draws: run once, now.
@@ -151,22 +130,8 @@ function noteRead(e: Encoding, n: Node, segment: Segment | undefined, where: Rea
   if (e.lowered.dynamic.has(source) && (!segment || where.get(source) !== segment)) e.crossing.add(source);
 }
 
-/** Full storage of a dynamic node: its rows in memory, one after another. */
-function fullOf(e: Encoding, n: Node): Operand {
-  let full = e.full.get(n);
-  if (full) return full;
-  const w = width(n, e.draws);
-  const at =
-    n.kind === "latent" && !n.plate?.subsampled
-      ? e.program.thetaPointer + n.position * e.draws * 8
-      : e.program.scope.doubles(paddedRows(n.plate) * w);
-  full = { at, stride: n.plate ? w * 8 : 0 };
-  e.full.set(n, full);
-  return full;
-}
-
 /** Lets a root's node write straight to where its values are wanted, when that cannot touch a neighbour's. */
-function placeRoot(e: Encoding, root: Node, destination: Destination, late: Late[]): number {
+function placeRoot(e: Encoding, root: Node, destination: Destination, dimension: number, late: Late[]): number {
   const { program } = e;
   const { kind, plate } = root;
   const w = width(root, e.draws);
@@ -183,7 +148,6 @@ function placeRoot(e: Encoding, root: Node, destination: Destination, late: Late
   // An array of odd length is written with its spare: only the last double of an odd gradient has one.
   let spare = true;
   if (destination.kind === "gradient") {
-    const { dimension } = e.options;
     to = program.gradientPointer + destination.position * e.draws * 8;
     spare = destination.position + rows * eventSize(root.shape) === dimension && (dimension * e.draws) % 2 === 1;
   }
@@ -220,298 +184,11 @@ function plateOf(e: Encoding, plate: Plate | null): number {
   return pointer;
 }
 
-/** Address of a node that is computed once (or is data or a constant), [row][event], no draws. */
-function staticAt(e: Encoding, n: Node): Operand {
-  const at = e.store.placed(n) ?? (n.values ? e.store.rows(n) : undefined);
-  if (at === undefined) throw new Error(`${n.kind} was not computed beforehand`);
-  return { at, stride: n.plate ? eventSize(n.shape) * 8 : 0 };
-}
-
-/** What a broadcast repeats; the node itself when it was computed once, or is no broadcast. */
-function sourceOf(e: Encoding, n: Node): Node {
-  return n.kind === "broadcast" && e.store.placed(n) === undefined ? n.inputs[0]! : n;
-}
-
-/** Writes `n` (a broadcast, or a static value over draws) to `out`, for `rows` rows (0: as many as the block has). */
-function emitBroadcast(
-  e: Encoding,
-  builder: SegmentBuilder,
-  n: Node,
-  out: Operand,
-  rows: number,
-  into: Instruction[],
-): void {
-  const source = sourceOf(e, n);
-  const dynamic = e.lowered.dynamic.has(source);
-  const from = dynamic ? operandOf(e, builder, source) : staticAt(e, source);
-  const lanes = dynamic ? e.draws : 1;
-  const events = eventSize(n.shape);
-  const sourceEvents = eventSize(source.shape);
-  const rowStep = source.plate ? sourceEvents * lanes : 0;
-  const eventStep = sourceEvents === events && events > 1 ? lanes : 0;
-  // [event][draw] with draws that vary (1) or repeat (0); merged into one run of lanes where it is contiguous or constant.
-  const single = e.draws === 1;
-  const varies = single ? eventStep > 0 : dynamic;
-  const merged = single || varies === eventStep > 0;
-  const perRow = events * e.draws;
-  into.push({
-    op: Op.Broadcast,
-    perRow,
-    operands: [
-      from,
-      immediate(rows),
-      immediate(rowStep),
-      immediate(merged ? 1 : events),
-      immediate(merged ? 0 : eventStep),
-      immediate(merged ? perRow : e.draws),
-      immediate(varies ? 1 : 0),
-      out,
-    ],
-  });
-}
-
-/** Where a segment finds the value of `n` as [row][event][draw]. */
-function operandOf(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
-  if (e.lowered.dynamic.has(n) && n.kind !== "broadcast") {
-    const local = builder.locals.get(n);
-    if (local) return touch(builder, local);
-    if (n.kind === "latent" && n.plate?.subsampled) return batchLatent(e, builder, n);
-    return fullOf(e, n);
-  }
-  const known = builder.adapted.get(n);
-  if (known) return touch(builder, known);
-  const w = width(n, e.draws);
-  const source = sourceOf(e, n);
-  const dynamic = e.lowered.dynamic.has(source);
-  let adapted: Operand;
-  if (source === n && e.draws === 1) {
-    adapted = staticAt(e, n);
-    if (n.plate) builder.streamed += w;
-  } else if (!dynamic && !n.plate) adapted = spreadOnce(e, n, 1);
-  else if (!source.plate && n.plate) {
-    // The same for every row: one block's worth, filled before the rows are visited (a constant: once and for all).
-    const buffer = newBuffer(builder, w, true);
-    adapted = buffer;
-    builder.fills.push({ node: n, buffer, constant: !dynamic });
-  } else if (!dynamic && !n.plate?.subsampled && paddedRows(n.plate) * w <= SPREAD_DOUBLES) {
-    adapted = spreadOnce(e, n, paddedRows(n.plate));
-    builder.streamed += w;
-  } else {
-    adapted = newBuffer(builder, w, false);
-    emitBroadcast(e, builder, n, adapted, 0, builder.body);
-  }
-  builder.adapted.set(n, adapted);
-  return adapted;
-}
-
-/** A value that no latent reaches, over draws: computed when the program is made. */
-function spreadOnce(e: Encoding, n: Node, rows: number): Operand {
-  let spread = e.spread.get(n);
-  if (!spread) {
-    const w = width(n, e.draws);
-    spread = { at: e.program.scope.doubles(rows * w), stride: n.plate ? w * 8 : 0 };
-    emitBroadcast(e, segmentBuilder(null), n, spread, rows, e.setup);
-    e.spread.set(n, spread);
-  }
-  return spread;
-}
-
-/** Latents of a subsampled plate, in the order of its rows in memory. */
-function batchLatent(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
-  const w = width(n, e.draws);
-  const buffer = newBuffer(builder, w, false);
-  builder.locals.set(n, buffer);
-  emit(builder, Op.Gather, w, [
-    { at: e.program.thetaPointer + n.position * e.draws * 8, stride: 0 },
-    { at: e.store.orderIndex(n.plate!), stride: 4 },
-    immediate(w),
-    buffer,
-  ]);
-  return buffer;
-}
-
-function encodeSegment(e: Encoding, { plate, nodes }: Segment): Code {
-  const builder = segmentBuilder(plate);
-  // The results of a density that are wanted: it writes them.
-  const wanted = new Map<Node, Node[]>();
-  for (let i = 0; i < nodes.length; i++) {
-    const n = nodes[i]!;
-    if (n.kind !== "output") continue;
-    const call = n.inputs[0]!;
-    const others = wanted.get(call);
-    if (others) others.push(n);
-    else wanted.set(call, [n]);
-  }
-  for (let i = 0; i < nodes.length; i++) {
-    const n = nodes[i]!;
-    if (n.kind === "map") emit(builder, n.opcode, width(n, e.draws), operandsOf(e, builder, n, n));
-    else if (n.kind === "density") emitDensity(e, builder, n, wanted.get(n) ?? []);
-    else if (n.kind === "sumRows") emitSumRows(e, builder, n);
-    else if (n.kind !== "output") emitStructure(e, builder, n);
-  }
-  return placeBuffers(e, builder);
-}
-
-/** Where a segment finds the inputs of `n`; then where `result` goes, if any. */
-function operandsOf(e: Encoding, builder: SegmentBuilder, n: Node, result?: Node): Operand[] {
-  const count = n.inputs.length;
-  const operands = new Array<Operand>(result ? count + 1 : count);
-  for (let i = 0; i < count; i++) operands[i] = operandOf(e, builder, n.inputs[i]!);
-  if (result) operands[count] = resultOf(e, builder, result);
-  return operands;
-}
-
-/** Where `n` writes: a full array when it is read elsewhere, else a buffer. */
-function resultOf(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
-  if (e.crossing.has(n) || !n.plate) return fullOf(e, n);
-  const buffer = newBuffer(builder, width(n, e.draws), false);
-  builder.locals.set(n, buffer);
-  return buffer;
-}
-
-function emitDensity(e: Encoding, builder: SegmentBuilder, n: Node, wanted: readonly Node[]): void {
-  const { eventSize: size, outputShapes } = n.density!;
-  const operands = operandsOf(e, builder, n);
-  if (size) operands.push(immediate(size), immediate(e.draws));
-  for (let i = 0; i < outputShapes.length; i++) {
-    let out: Node | undefined;
-    for (let k = 0; k < wanted.length; k++) if (wanted[k]!.position === i) out = wanted[k];
-    if (out) operands.push(resultOf(e, builder, out));
-    else if (i > 0) operands.push(immediate(0));
-    else operands.push(newBuffer(builder, eventSize(outputShapes[i]!) * e.draws, false));
-  }
-  emit(builder, n.opcode, width(n, e.draws), operands);
-}
-
-function emitSumRows(e: Encoding, builder: SegmentBuilder, n: Node): void {
-  const w = width(n, e.draws);
-  const accumulator = addAccumulator(builder, e.program, 4 * w);
-  emit(builder, Op.SumRows, w, [operandOf(e, builder, n.inputs[0]!), immediate(w), accumulator]);
-  builder.epilogue.push({ op: Op.Fold, perRow: w, operands: [accumulator, immediate(w), fullOf(e, n)] });
-}
-
-function emitStructure(e: Encoding, builder: SegmentBuilder, n: Node): void {
-  const S = e.draws;
-  const w = width(n, S);
-  const x = n.inputs[0]!;
-  switch (n.kind) {
-    case "scatterAdd": {
-      const full = fullOf(e, n);
-      const m = width(x, S);
-      // Not the padding: the array may be a part of the gradient.
-      zero(builder, full.at, (n.plate?.size ?? 1) * w);
-      emit(builder, Op.ScatterAdd, m, [
-        operandOf(e, builder, x),
-        { at: e.store.index(n.index!, x.plate!), stride: 4 },
-        immediate(m),
-        { at: full.at, stride: 0 },
-      ]);
-      return;
-    }
-    case "gather": {
-      const source = e.lowered.dynamic.has(x) && x.kind !== "broadcast" ? fullOf(e, x) : wholeStatic(e, builder, x);
-      emit(builder, Op.Gather, w, [
-        { at: source.at, stride: 0 },
-        { at: e.store.index(n.index!, n.plate!), stride: 4 },
-        immediate(w),
-        resultOf(e, builder, n),
-      ]);
-      return;
-    }
-    case "matVec": {
-      const lanes = w;
-      const columns = eventSize(x.shape);
-      const beta = operandOf(e, builder, n.inputs[1]!);
-      builder.streamed += columns;
-      emit(builder, Op.MatVec, w, [
-        { at: e.store.tiles(x), stride: columns * 8 },
-        beta,
-        immediate(columns),
-        immediate(lanes),
-        resultOf(e, builder, n),
-      ]);
-      return;
-    }
-    case "matVecTransposed": {
-      const columns = eventSize(x.shape);
-      const lanes = w / columns;
-      const accumulator = addAccumulator(builder, e.program, 2 * w);
-      emit(builder, Op.MatVecTransposed, lanes, [
-        { at: e.store.tiles(x), stride: columns * 8 },
-        operandOf(e, builder, n.inputs[1]!),
-        immediate(columns),
-        immediate(lanes),
-        accumulator,
-      ]);
-      builder.epilogue.push({
-        op: Op.FoldPairs,
-        perRow: w,
-        operands: [accumulator, immediate(columns), immediate(lanes), fullOf(e, n)],
-      });
-      return;
-    }
-    case "sumEvent":
-    case "logSumExp":
-    case "softmax":
-    case "cumulativeSum":
-    case "cumulativeSumReversed": {
-      const op = {
-        sumEvent: Op.SumEvent,
-        logSumExp: Op.LogSumExp,
-        softmax: Op.Softmax,
-        cumulativeSum: Op.CumulativeSum,
-        cumulativeSumReversed: Op.CumulativeSumReversed,
-      }[n.kind];
-      emit(builder, op, w, [
-        operandOf(e, builder, x),
-        immediate(eventSize(x.shape)),
-        immediate(S),
-        resultOf(e, builder, n),
-      ]);
-      return;
-    }
-    case "concat": {
-      const parts = n.inputs.map((i) => operandOf(e, builder, i));
-      const out = resultOf(e, builder, n);
-      let offset = 0;
-      n.inputs.forEach((part, i) => {
-        const size = width(part, S);
-        emit(builder, Op.SetSlice, w, [parts[i]!, immediate(size), immediate(w), immediate(offset), out]);
-        offset += size;
-      });
-      return;
-    }
-    case "slice":
-      emit(builder, Op.GetSlice, w, [
-        operandOf(e, builder, x),
-        immediate(w),
-        immediate(width(x, S)),
-        immediate(n.position * S),
-        resultOf(e, builder, n),
-      ]);
-      return;
-    default:
-      throw new Error(`${n.kind} cannot be encoded`);
-  }
-}
-
-/** The whole of a static value, over draws. */
-function wholeStatic(e: Encoding, builder: SegmentBuilder, n: Node): Operand {
-  if (e.draws === 1 && n.kind !== "broadcast") return staticAt(e, n);
-  if (!n.plate) {
-    const operand = operandOf(e, builder, n);
-    if (!isBuffer(operand)) return operand;
-  }
-  const at = e.program.scope.doubles(paddedRows(n.plate) * width(n, e.draws));
-  emitBroadcast(e, builder, n, { at, stride: 0 }, paddedRows(n.plate), e.setup);
-  return { at, stride: 0 };
-}
-
 /** Chooses the block, places its buffers, and fills those that hold the same for every block. */
-function placeBuffers(e: Encoding, builder: SegmentBuilder): Code {
+function placeBuffers(e: Encoding, builder: SegmentBuilder, blockRows: number | undefined): Code {
   const { plate, prologue, body, epilogue, fills } = builder;
   const most = plate ? (plate.subsampled ? plate.batchSize : plate.size) : 1;
-  const block = placeBlock(builder, e.program, most, e.options.blockRows);
+  const block = placeBlock(builder, e.program, most, blockRows);
   if (plate && most <= block) sumAtOnce(builder);
   for (let i = 0; i < fills.length; i++) {
     const { node, buffer, constant } = fills[i]!;

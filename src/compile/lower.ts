@@ -147,18 +147,19 @@ export function lower(roots: readonly Node[], everything = false): Lowered {
   const dynamic = new Set<Node>();
   const statics = new Set<Node>();
   // Broadcasts are made where they are used, and latents are memory: neither is scheduled.
-  const pending = new Set<Node>();
+  const scheduled: Node[] = [];
   for (let k = 0; k < nodes.length; k++) {
     const n = nodes[k]!;
     if (!isDynamic(n, dynamic, everything)) continue;
     dynamic.add(n);
-    if (n.kind !== "broadcast" && n.kind !== "latent") pending.add(n);
+    if (n.kind !== "broadcast" && n.kind !== "latent") scheduled.push(n);
     addStatics(n.inputs, dynamic, statics);
   }
   addStatics(roots, dynamic, statics);
+  const pending = new Set(scheduled);
   const segments: Segment[] = [];
   while (pending.size) {
-    const segment = nextSegment(pending);
+    const segment = nextSegment(scheduled, pending);
     for (let k = 0; k < segment.nodes.length; k++) pending.delete(segment.nodes[k]!);
     segments.push(segment);
   }
@@ -187,25 +188,33 @@ function addStatics(nodes: readonly Node[], dynamic: ReadonlySet<Node>, statics:
 }
 
 /** What can run next: everything of one plate whose needs are met, in one pass over its rows. */
-function nextSegment(pending: ReadonlySet<Node>): Segment {
-  const plates = new Set<Plate | null>();
-  for (const n of pending) plates.add(home(n));
+function nextSegment(scheduled: readonly Node[], pending: ReadonlySet<Node>): Segment {
+  const plates: (Plate | null)[] = [];
+  for (let k = 0; k < scheduled.length; k++) {
+    const plate = pending.has(scheduled[k]!) ? home(scheduled[k]!) : undefined;
+    if (plate !== undefined && !plates.includes(plate)) plates.push(plate);
+  }
   let best: Segment | undefined;
   let bestRank = Number.POSITIVE_INFINITY;
-  for (const plate of plates) {
+  for (let p = 0; p < plates.length; p++) {
+    const plate = plates[p] ?? null;
+    const nodes: Node[] = [];
     const run = new Set<Node>();
     let left = 0;
-    for (const n of pending) {
-      if (home(n) !== plate) continue;
-      if (isReady(n, pending, run)) run.add(n);
-      else left++;
+    for (let k = 0; k < scheduled.length; k++) {
+      const n = scheduled[k]!;
+      if (!pending.has(n) || home(n) !== plate) continue;
+      if (isReady(n, pending, run)) {
+        run.add(n);
+        nodes.push(n);
+      } else left++;
     }
     // A plate that can be finished goes first, then work outside plates, then the smallest plate: large ones wait until
     // they can be done in one pass.
     const rank = plate === null ? (left ? 1 : 0) : left ? 2 + plate.size : 0.5;
-    if (run.size && rank < bestRank) {
+    if (nodes.length && rank < bestRank) {
       bestRank = rank;
-      best = { plate, nodes: [...run] };
+      best = { plate, nodes };
     }
   }
   if (!best) throw new Error("the graph has a cycle");

@@ -44,14 +44,25 @@ export function rowOrder(plate: Plate): Int32Array {
   return placed;
 }
 
+/** Addresses of data by their values and plate: copies of a node share them. */
+type Placed = Map<ArrayLike<number>, Map<Plate | null, number>>;
+
+const addressOf = (placed: Placed, values: ArrayLike<number>, plate: Plate | null): number | undefined =>
+  placed.get(values)?.get(plate);
+
+function note(placed: Placed, values: ArrayLike<number>, plate: Plate | null, pointer: number): number {
+  const plates = placed.get(values);
+  if (plates) plates.set(plate, pointer);
+  else placed.set(values, new Map([[plate, pointer]]));
+  return pointer;
+}
+
 export class Store {
   readonly #scope = new Scope();
   readonly #computed = new Map<Node, number>();
-  /** Data by their values and plate: copies of a node share them. */
-  readonly #rows = new Map<string, number>();
-  readonly #tiles = new Map<string, number>();
-  readonly #indices = new Map<string, number>();
-  readonly #numbers = new Map<unknown, number>();
+  readonly #rows: Placed = new Map();
+  readonly #tiles: Placed = new Map();
+  readonly #indices: Placed = new Map();
   readonly #orders = new Map<Plate, Int32Array>();
 
   order(plate: Plate): Int32Array {
@@ -62,10 +73,9 @@ export class Store {
 
   /** Address of a data or constant node's values, [row][event]. */
   rows(n: Node): number {
-    const key = this.#key(n);
-    let pointer = this.#rows.get(key);
-    if (pointer !== undefined) return pointer;
     const values = n.values!;
+    let pointer = addressOf(this.#rows, values, n.plate);
+    if (pointer !== undefined) return pointer;
     const m = eventSize(n.shape);
     if (!n.plate) pointer = this.#scope.copy(values);
     else {
@@ -77,12 +87,7 @@ export class Store {
           if (row >= 0) view.set(values.subarray(row * m, row * m + m), at * m);
         });
     }
-    this.#rows.set(key, pointer);
-    return pointer;
-  }
-
-  #key(n: Node): string {
-    return `${this.#number(n.values)}:${this.#number(n.plate)}`;
+    return note(this.#rows, values, n.plate, pointer);
   }
 
   /** Remembers where a node that was computed once stands. */
@@ -98,44 +103,37 @@ export class Store {
   /** Address of a design matrix in tiles of eight rows, [tile][column][8], rows beyond the end zero. */
   tiles(n: Node): number {
     const plate = n.plate!;
-    const key = this.#key(n);
-    let pointer = this.#tiles.get(key);
-    if (pointer !== undefined) return pointer;
+    const known = addressOf(this.#tiles, n.values!, plate);
+    if (known !== undefined) return known;
     const columns = eventSize(n.shape);
     const rows = paddedRows(plate);
-    pointer = this.#scope.doubles(rows * columns);
+    const pointer = this.#scope.doubles(rows * columns);
     tile(n.values!, columns, this.order(plate), f64(pointer, rows * columns));
-    this.#tiles.set(key, pointer);
-    return pointer;
+    return note(this.#tiles, n.values!, plate, pointer);
   }
 
   /** Address of an index, one integer for each row in memory of `plate`. */
   index(values: Int32Array, plate: Plate): number {
-    const key = `${this.#number(values)}:${this.#number(plate)}`;
-    let pointer = this.#indices.get(key);
-    if (pointer !== undefined) return pointer;
-    const order = this.order(plate);
-    pointer = this.#scope.bytes(Math.max(paddedRows(plate), order.length) * 4);
-    const view = i32(pointer, order.length);
-    order.forEach((row, at) => {
-      view[at] = row < 0 ? 0 : values[row]!;
-    });
-    this.#indices.set(key, pointer);
-    return pointer;
+    return (
+      addressOf(this.#indices, values, plate) ?? note(this.#indices, values, plate, this.#copyIndex(values, plate))
+    );
   }
 
   /** Address of the user's row number of each row in memory. */
   orderIndex(plate: Plate): number {
-    const key = `order:${this.#number(plate)}`;
-    let pointer = this.#indices.get(key);
-    if (pointer === undefined) this.#indices.set(key, (pointer = this.index(counting(plate.size), plate)));
-    return pointer;
+    const order = this.order(plate);
+    return (
+      addressOf(this.#indices, order, plate) ??
+      note(this.#indices, order, plate, this.#copyIndex(counting(plate.size), plate))
+    );
   }
 
-  #number(x: unknown): number {
-    let n = this.#numbers.get(x);
-    if (n === undefined) this.#numbers.set(x, (n = this.#numbers.size));
-    return n;
+  #copyIndex(values: Int32Array, plate: Plate): number {
+    const order = this.order(plate);
+    const pointer = this.#scope.bytes(Math.max(paddedRows(plate), order.length) * 4);
+    const view = i32(pointer, order.length);
+    for (let at = 0; at < order.length; at++) view[at] = order[at]! < 0 ? 0 : values[order[at]!]!;
+    return pointer;
   }
 
   dispose(): void {

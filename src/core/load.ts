@@ -148,6 +148,13 @@ export function loadSync(source?: BufferSource | WebAssembly.Module): void {
   try {
     adopt(instantiateSync(source ?? coreBytes(), {}), "loadSync(source)");
   } catch (error) {
+    if (source === undefined && error instanceof RangeError)
+      throw new Error(
+        "this browser does not compile the core at once on the page's own thread: await load() before the first use",
+        {
+          cause: error,
+        },
+      );
     throw explained(error);
   }
 }

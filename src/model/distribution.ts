@@ -375,27 +375,47 @@ export interface Family {
   of(...parameters: Node[]): Distribution;
 }
 
-export function family(options: FamilyOptions): Family {
-  const names = Object.keys(options.parameters);
-  const label = `${options.name}(${names.join(", ")})`;
-  const of = (...nodes: Node[]): Distribution => {
-    const support = typeof options.support === "function" ? options.support(nodes) : options.support;
-    return new FamilyDistribution(options, nodes, support, options.eventShape?.(nodes) ?? []);
+/** A declared family when it has been used: its options, and the names of its parameters. */
+interface Declared {
+  readonly options: FamilyOptions;
+  readonly names: readonly string[];
+  readonly label: string;
+}
+
+/** The constructor of a family, declared when it is first used: a program that imports all uses few. */
+export function family(declare: () => FamilyOptions): Family {
+  let declared: Declared | undefined;
+  const known = (): Declared => {
+    declared ??= declaredAs(declare());
+    return declared;
   };
-  const checked = (...values: Value[]): Distribution => {
-    const nodes: Node[] = [];
-    for (let i = 0; i < names.length; i++) {
-      const place = `${label}: ${names[i]}`;
-      nodes.push(checkParameter(place, nodeOf(values[i], place), options.parameters[names[i]!]!));
-    }
-    options.validate?.(label, nodes);
-    if (!options.rule.multivariate) {
-      commonPlate(nodes, label);
-      commonShape(nodes, label);
-    }
-    return of(...nodes);
-  };
+  const of = (...nodes: Node[]): Distribution => distributionOf(known().options, nodes);
+  const checked = (...values: Value[]): Distribution => checkedDistribution(known(), values);
   return Object.assign(checked, { of });
+}
+
+function declaredAs(options: FamilyOptions): Declared {
+  const names = Object.keys(options.parameters);
+  return { options, names, label: `${options.name}(${names.join(", ")})` };
+}
+
+function distributionOf(options: FamilyOptions, nodes: readonly Node[]): Distribution {
+  const support = typeof options.support === "function" ? options.support(nodes) : options.support;
+  return new FamilyDistribution(options, nodes, support, options.eventShape?.(nodes) ?? []);
+}
+
+function checkedDistribution({ options, names, label }: Declared, values: readonly Value[]): Distribution {
+  const nodes: Node[] = [];
+  for (let i = 0; i < names.length; i++) {
+    const place = `${label}: ${names[i]}`;
+    nodes.push(checkParameter(place, nodeOf(values[i], place), options.parameters[names[i]!]!));
+  }
+  options.validate?.(label, nodes);
+  if (!options.rule.multivariate) {
+    commonPlate(nodes, label);
+    commonShape(nodes, label);
+  }
+  return distributionOf(options, nodes);
 }
 
 class Flat extends Distribution {

@@ -21,6 +21,9 @@ import { constrainTo, type Support, totalJacobian, unconstrainedShape } from "./
 /** Supports of one vector. */
 const ofVectors: readonly Support["kind"][] = ["simplex", "ordered", "positiveOrdered", "l1Ball"];
 
+/** The plates of a model, by name. */
+type Plates = ReadonlyMap<string, Plate>;
+
 class Trace implements ModelContext, Traced {
   readonly latents: LatentSite[] = [];
   readonly priors: DrawnSite[] = [];
@@ -40,7 +43,7 @@ class Trace implements ModelContext, Traced {
 
   // Bound, so that models can take them apart: ({ sample, observe }) => …
   readonly sample = (name: string, prior: Distribution, where: PlateHandle | SampleOptions = {}): Expression => {
-    const label = this.#name("sample", name);
+    const label = newName(this.#names, "sample", name);
     if (!(prior instanceof Distribution)) throw typeError(`${label}: prior`, "a distribution", prior);
     if (typeof where !== "object" || where === null)
       throw typeError(label, "a plate or options { plate, shape, support }", where);
@@ -56,10 +59,10 @@ class Trace implements ModelContext, Traced {
       throw new TypeError(
         `${label}: ${prior.name} gives single numbers probability and has no density there; censor what is observed`,
       );
-    this.#own(label, prior.parameters);
-    const plate = this.#plateOf(label, options.plate, prior.plate, "the prior's parameters are");
-    const support = this.#supportOf(label, options.support, prior);
-    const shape = this.#shapeOf(label, options.shape, prior, support);
+    own(label, prior.parameters, this.#known, this.#plates);
+    const plate = plateOf(this.#plates, label, options.plate, prior.plate, "the prior's parameters are");
+    const support = supportOf(label, options.support, prior);
+    const shape = shapeOf(label, options.shape, prior, support);
     const value = this.#latent({ name, distribution: prior, plate, support }, shape);
     this.terms.push({ site: name, ...prior.termOf(value) });
     return new Expression(value);
@@ -90,7 +93,7 @@ class Trace implements ModelContext, Traced {
     values: Value | DataLike | PartialData,
     options: MaskOptions = {},
   ): void => {
-    const label = this.#name("observe", name);
+    const label = newName(this.#names, "observe", name);
     if (!(likelihood instanceof Distribution)) throw typeError(`${label}: likelihood`, "a distribution", likelihood);
     knownOptions(label, options, ["mask"]);
     const { node, plate } = this.#dataOf(label, likelihood, values);
@@ -147,8 +150,8 @@ class Trace implements ModelContext, Traced {
       const table = toTable(label, values);
       node = dataNode(table.values, null, table.shape);
     }
-    this.#own(label, [node, ...likelihood.parameters]);
-    const plate = this.#plateOf(label, undefined, commonPlate([node, ...likelihood.parameters], label), "");
+    own(label, [node, ...likelihood.parameters], this.#known, this.#plates);
+    const plate = plateOf(this.#plates, label, undefined, commonPlate([node, ...likelihood.parameters], label), "");
     const shape = likelihood.eventShape.length ? likelihood.eventShape : likelihood.batchShape;
     const event = node.shape;
     if (!sameShape(event, shape)) {
@@ -163,7 +166,7 @@ class Trace implements ModelContext, Traced {
   }
 
   readonly impute = (name: string, distribution: Distribution, values: PartialData): Expression => {
-    const label = this.#name("impute", name);
+    const label = newName(this.#names, "impute", name);
     if (!(distribution instanceof Distribution))
       throw typeError(`${label}: distribution`, "a distribution", distribution);
     if (!(values instanceof PartialData))
@@ -239,18 +242,18 @@ class Trace implements ModelContext, Traced {
   };
 
   readonly deterministic = (name: string, value: Value): Expression => {
-    const label = this.#name("deterministic", name);
+    const label = newName(this.#names, "deterministic", name);
     const expression = expressionOf(value, label);
-    this.#own(label, [expression.node]);
+    own(label, [expression.node], this.#known, this.#plates);
     this.deterministics.push({ name, value: expression.node });
     return expression;
   };
 
   readonly factor = (name: string, value: Value, options: MaskOptions = {}): void => {
-    const label = this.#name("factor", name);
+    const label = newName(this.#names, "factor", name);
     const node = nodeOf(value, label);
     knownOptions(label, options, ["mask"]);
-    this.#own(label, [node]);
+    own(label, [node], this.#known, this.#plates);
     this.factors.push(name);
     const kept = options.mask === undefined ? null : maskOf(`${label}: mask`, options.mask, node.plate, 1);
     if (!kept?.includes(0)) this.terms.push({ site: name, value: node });
@@ -259,80 +262,86 @@ class Trace implements ModelContext, Traced {
       this.terms.push({ site: name, value: rows.weights ? g.mul(rows.weights, rows.of(node)) : rows.of(node) });
     }
   };
+}
 
-  #name(word: string, name: string): string {
-    if (typeof name !== "string" || name === "") throw typeError(`${word}(name)`, "a name", name);
-    const label = `${word}("${name}")`;
-    if (this.#names.has(name)) throw new RangeError(`${label}: the name is used twice`);
-    this.#names.add(name);
-    return label;
-  }
+function newName(names: Set<string>, word: string, name: string): string {
+  if (typeof name !== "string" || name === "") throw typeError(`${word}(name)`, "a name", name);
+  const label = `${word}("${name}")`;
+  if (names.has(name)) throw new RangeError(`${label}: the name is used twice`);
+  names.add(name);
+  return label;
+}
 
-  /** Throws when a value was made from the latents or plates of another tracing of a model. */
-  #own(label: string, nodes: readonly Node[]): void {
-    const stack = [...nodes];
-    for (let n = stack.pop(); n; n = stack.pop()) {
-      if (this.#known.has(n.id)) continue;
-      if (n.kind === "latent")
-        throw new RangeError(`${label}: expected values of this model, got one that depends on a latent of another`);
-      if (n.plate) this.#plateOf(label, undefined, n.plate, "");
-      this.#known.add(n.id);
-      stack.push(...n.inputs);
-    }
+/** Throws when a value was made from the latents or plates of another tracing of a model. */
+function own(label: string, nodes: readonly Node[], known: Set<number>, plates: Plates): void {
+  const stack = [...nodes];
+  for (let n = stack.pop(); n; n = stack.pop()) {
+    if (known.has(n.id)) continue;
+    if (n.kind === "latent")
+      throw new RangeError(`${label}: expected values of this model, got one that depends on a latent of another`);
+    if (n.plate) plateOf(plates, label, undefined, n.plate, "");
+    known.add(n.id);
+    stack.push(...n.inputs);
   }
+}
 
-  #plateOf(label: string, asked: PlateHandle | undefined, implied: Plate | null, what: string): Plate | null {
-    const plate = asked?.plate ?? implied;
-    if (plate && this.#plates.get(plate.name) !== plate)
-      throw new RangeError(
-        `${label}: plate "${plate.name}" does not belong to this model; make it with plate() inside the definition`,
-      );
-    if (asked && implied && asked.plate !== implied)
-      throw new TypeError(`${label}: expected plate "${asked.name}", but ${what} in plate "${implied.name}"`);
-    return plate;
-  }
+function plateOf(
+  plates: Plates,
+  label: string,
+  asked: PlateHandle | undefined,
+  implied: Plate | null,
+  what: string,
+): Plate | null {
+  const plate = asked?.plate ?? implied;
+  if (plate && plates.get(plate.name) !== plate)
+    throw new RangeError(
+      `${label}: plate "${plate.name}" does not belong to this model; make it with plate() inside the definition`,
+    );
+  if (asked && implied && asked.plate !== implied)
+    throw new TypeError(`${label}: expected plate "${asked.name}", but ${what} in plate "${implied.name}"`);
+  return plate;
+}
 
-  #shapeOf(
-    label: string,
-    asked: readonly number[] | undefined,
-    prior: Distribution,
-    support: Support,
-  ): readonly number[] {
-    if (asked !== undefined) {
-      if (!Array.isArray(asked)) throw typeError(`${label}: shape`, "an array of lengths", asked);
-      for (const d of asked) integer(`${label}: shape`, d, 1);
-    }
-    const own = prior.eventShape.length ? prior.eventShape : prior.batchShape;
-    const shape = asked ?? own;
-    if (own.length && !sameShape(shape, own))
-      throw new RangeError(
-        `${label}: shape: expected [${own.join(", ")}] as ${prior.name} has, got [${shape.join(", ")}]`,
-      );
-    if (shape.length !== 1 && ofVectors.includes(support.kind))
-      throw new RangeError(
-        `${label}: shape: expected a vector's, for ${support.expected}, got [${shape.join(", ")}]; give one length, such as { shape: [3] }`,
-      );
-    if (shape.length > 2) throw rangeError(`${label}: shape`, "at most two dimensions", shape);
-    return shape;
+function shapeOf(
+  label: string,
+  asked: readonly number[] | undefined,
+  prior: Distribution,
+  support: Support,
+): readonly number[] {
+  if (asked !== undefined) {
+    if (!Array.isArray(asked)) throw typeError(`${label}: shape`, "an array of lengths", asked);
+    for (const d of asked) integer(`${label}: shape`, d, 1);
   }
+  const own = prior.eventShape.length ? prior.eventShape : prior.batchShape;
+  const shape = asked ?? own;
+  if (own.length && !sameShape(shape, own))
+    throw new RangeError(
+      `${label}: shape: expected [${own.join(", ")}] as ${prior.name} has, got [${shape.join(", ")}]`,
+    );
+  if (shape.length !== 1 && ofVectors.includes(support.kind))
+    throw new RangeError(
+      `${label}: shape: expected a vector's, for ${support.expected}, got [${shape.join(", ")}]; give one length, such as { shape: [3] }`,
+    );
+  if (shape.length > 2) throw rangeError(`${label}: shape`, "at most two dimensions", shape);
+  return shape;
+}
 
-  #supportOf(label: string, asked: Support | undefined, prior: Distribution): Support {
-    if (asked === undefined) return prior.support;
-    if (typeof asked !== "object" || asked === null || typeof asked.kind !== "string")
-      throw typeError(`${label}: support`, "a support such as positive or interval(0, 1)", asked);
-    const own = prior.support;
-    const structured = own.kind === "simplex" || own.kind === "ordered" || own.kind === "positiveOrdered";
-    if (
-      asked.low < own.low ||
-      asked.high > own.high ||
-      asked.kind === "integers" ||
-      (structured && asked.kind !== own.kind)
-    )
-      throw new RangeError(
-        `${label}: support: expected a part of the support of ${prior.name} (${own.expected}), got ${asked.expected}`,
-      );
-    return asked;
-  }
+function supportOf(label: string, asked: Support | undefined, prior: Distribution): Support {
+  if (asked === undefined) return prior.support;
+  if (typeof asked !== "object" || asked === null || typeof asked.kind !== "string")
+    throw typeError(`${label}: support`, "a support such as positive or interval(0, 1)", asked);
+  const own = prior.support;
+  const structured = own.kind === "simplex" || own.kind === "ordered" || own.kind === "positiveOrdered";
+  if (
+    asked.low < own.low ||
+    asked.high > own.high ||
+    asked.kind === "integers" ||
+    (structured && asked.kind !== own.kind)
+  )
+    throw new RangeError(
+      `${label}: support: expected a part of the support of ${prior.name} (${own.expected}), got ${asked.expected}`,
+    );
+  return asked;
 }
 
 /** The numbers of data, or of what a model makes of them. */

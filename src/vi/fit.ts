@@ -356,17 +356,18 @@ export class Fit extends Posterior implements Resumable {
   *weigh(): Run<void> {
     const { check } = this.result;
     if (!this.#ready || !check) return;
-    const some = Math.min(check.draws, 16);
-    const few = check.points.subarray(0, some * this.target.dimension);
-    // The first time may encode the model for many draws.
-    let began = performance.now();
-    logRatios(this.target, this.result, few);
-    if (performance.now() - began < atOnce) {
-      began = performance.now();
-      logRatios(this.target, this.result, few);
-    }
-    if (((performance.now() - began) * this.size) / some < atOnce) return;
-    if ((yield { stage: "weights", step: 0, value: Number.NaN, gradients: 0 }) === true) return;
+    const n = this.target.dimension;
+    const some = Math.min(check.draws, 32);
+    /** Milliseconds that `count` draws take. */
+    const timed = (count: number): number => {
+      const began = performance.now();
+      logRatios(this.target, this.result, check.points.subarray(0, count * n));
+      return performance.now() - began;
+    };
+    // A pass over much data is a turn of its own. The first pass over less may have encoded the model for many draws.
+    if (timed(Math.min(some, 16)) < between) {
+      if ((timed(some) * this.size) / some < atOnce) return;
+    } else if ((yield { stage: "weights", step: 0, value: Number.NaN, gradients: 0 }) === true) return;
     const points = this.kept();
     const ratios = yield* logRatiosRun(this.target, this.result, points);
     if (ratios) this.#ready.set(points, ratios);

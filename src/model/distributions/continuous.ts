@@ -40,7 +40,7 @@ const studentVariance = (df: number): number => (df > 2 ? df / (df - 2) : df > 1
 const kumaraswamyMoment = (k: number, a: number, b: number): number => b * exp(lbeta(1 + k / a, b));
 
 const make = {
-  normal: family({
+  normal: family(() => ({
     name: "normal",
     rule: rules.normal,
     parameters: locScale,
@@ -54,8 +54,8 @@ const make = {
     mean: (m) => m,
     variance: (_m, s) => s * s,
     entropy: (_m, s) => 0.5 * (1 + LOG_2PI) + log(s),
-  }),
-  halfNormal: family({
+  })),
+  halfNormal: family(() => ({
     name: "halfNormal",
     rule: rules.halfNormal,
     parameters: { scale: above0 },
@@ -68,8 +68,8 @@ const make = {
     mean: (s) => s * sqrt(2 / Math.PI),
     variance: (s) => s * s * (1 - 2 / Math.PI),
     entropy: (s) => 0.5 * (1 + LOG_PI - LOG_2) + log(s),
-  }),
-  studentT: family({
+  })),
+  studentT: family(() => ({
     name: "studentT",
     rule: rules.studentT,
     parameters: { df: above0, ...locScale },
@@ -82,8 +82,8 @@ const make = {
     mean: (df, m) => (df > 1 ? m : NONE),
     variance: (df, _m, s) => s * s * studentVariance(df),
     entropy: (df, _m, s) => studentEntropy(df) + log(s),
-  }),
-  halfStudentT: family({
+  })),
+  halfStudentT: family(() => ({
     name: "halfStudentT",
     rule: rules.halfStudentT,
     parameters: { df: above0, scale: above0 },
@@ -96,8 +96,8 @@ const make = {
     mean: (df, s) => (df > 1 ? s * studentAbsolute(df) : INF),
     variance: (df, s) => (df > 2 ? s * s * (studentVariance(df) - studentAbsolute(df) ** 2) : df > 1 ? INF : NONE),
     entropy: (df, s) => studentEntropy(df) - LOG_2 + log(s),
-  }),
-  cauchy: family({
+  })),
+  cauchy: family(() => ({
     name: "cauchy",
     rule: rules.cauchy,
     parameters: locScale,
@@ -109,8 +109,8 @@ const make = {
     mean: () => NONE,
     variance: () => NONE,
     entropy: (_m, s) => LOG_PI + 2 * LOG_2 + log(s),
-  }),
-  halfCauchy: family({
+  })),
+  halfCauchy: family(() => ({
     name: "halfCauchy",
     rule: rules.halfCauchy,
     parameters: { scale: above0 },
@@ -122,8 +122,8 @@ const make = {
     mean: () => INF,
     variance: () => NONE,
     entropy: (s) => LOG_PI + LOG_2 + log(s),
-  }),
-  laplace: family({
+  })),
+  laplace: family(() => ({
     name: "laplace",
     rule: rules.laplace,
     parameters: locScale,
@@ -137,8 +137,8 @@ const make = {
     mean: (m) => m,
     variance: (_m, s) => 2 * s * s,
     entropy: (_m, s) => 1 + LOG_2 + log(s),
-  }),
-  logistic: family({
+  })),
+  logistic: family(() => ({
     name: "logistic",
     rule: rules.logistic,
     parameters: locScale,
@@ -152,8 +152,8 @@ const make = {
     mean: (m) => m,
     variance: (_m, s) => (s * s * Math.PI * Math.PI) / 3,
     entropy: (_m, s) => 2 + log(s),
-  }),
-  gumbel: family({
+  })),
+  gumbel: family(() => ({
     name: "gumbel",
     rule: rules.gumbel,
     parameters: locScale,
@@ -166,8 +166,8 @@ const make = {
     mean: (m, s) => m + EULER * s,
     variance: (_m, s) => (s * s * Math.PI * Math.PI) / 6,
     entropy: (_m, s) => 1 + EULER + log(s),
-  }),
-  uniform: family({
+  })),
+  uniform: family(() => ({
     name: "uniform",
     rule: rules.uniform,
     parameters: { low: number, high: number },
@@ -181,8 +181,8 @@ const make = {
     mean: (a, b) => a + (b - a) / 2,
     variance: (a, b) => (b - a) ** 2 / 12,
     entropy: (a, b) => log(b - a),
-  }),
-  beta: family({
+  })),
+  beta: family(() => ({
     name: "beta",
     rule: rules.beta,
     parameters: { a: above0, b: above0 },
@@ -196,8 +196,8 @@ const make = {
     mean: (a, b) => a / (a + b),
     variance: (a, b) => ((a / (a + b)) * (b / (a + b))) / (a + b + 1),
     entropy: (a, b) => lbeta(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b),
-  }),
-  kumaraswamy: family({
+  })),
+  kumaraswamy: family(() => ({
     name: "kumaraswamy",
     rule: rules.kumaraswamy,
     parameters: { a: above0, b: above0 },
@@ -211,8 +211,8 @@ const make = {
     mean: (a, b) => kumaraswamyMoment(1, a, b),
     variance: (a, b) => kumaraswamyMoment(2, a, b) - kumaraswamyMoment(1, a, b) ** 2,
     entropy: (a, b) => 1 - 1 / b + (1 - 1 / a) * (digamma(b + 1) + EULER) - log(a) - log(b),
-  }),
-  skewNormal: family({
+  })),
+  skewNormal: family(() => ({
     name: "skewNormal",
     rule: rules.skewNormal,
     parameters: { ...locScale, shape: number },
@@ -225,8 +225,8 @@ const make = {
     // By quadrature of the standard one, which is the same for either sign of the shape.
     entropy: (_m, s, shape): number =>
       log(s) + byDensity(make.skewNormal.of(constant(0), constant(1), constant(Math.abs(shape))), "entropy"),
-  }),
-  truncatedNormal: family({
+  })),
+  truncatedNormal: family(() => ({
     name: "truncatedNormal",
     rule: rules.truncatedNormal,
     parameters: { ...locScale, low: kinds.bound, high: kinds.bound },
@@ -240,8 +240,8 @@ const make = {
     mean: (m, s, a, b) => m + s * truncated(m, s, a, b).mean,
     variance: (m, s, a, b) => s * s * truncated(m, s, a, b).variance,
     entropy: (m, s, a, b) => log(s) + truncated(m, s, a, b).entropy,
-  }),
-  vonMises: family({
+  })),
+  vonMises: family(() => ({
     name: "vonMises",
     rule: rules.vonMises,
     parameters: { loc: number, concentration: above0 },
@@ -252,7 +252,7 @@ const make = {
     mean: (m) => m,
     variance: (_m, k) => 1 - besselRatio(k),
     entropy: (_m, k) => LOG_2PI + logBesselI0(k) - k * besselRatio(k),
-  }),
+  })),
 };
 
 /** Φ(z) − 2T(z, shape), held to [0, 1] where the difference rounds. */

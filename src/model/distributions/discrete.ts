@@ -22,7 +22,7 @@ function upToTrials([trials]: readonly Node[]): Support {
 const xlogx = (x: number): number => (x === 0 ? 0 : x * log(x));
 
 const make = {
-  bernoulli: family({
+  bernoulli: family(() => ({
     name: "bernoulli",
     rule: rules.bernoulli,
     parameters: { probability },
@@ -33,15 +33,15 @@ const make = {
     mean: (p) => p,
     variance: (p) => p * (1 - p),
     entropy: (p) => (p === 0 || p === 1 ? 0 : -xlogx(p) - (1 - p) * log1p(-p)),
-  }),
-  bernoulliLogit: family({
+  })),
+  bernoulliLogit: family(() => ({
     name: "bernoulliLogit",
     rule: rules.bernoulliLogit,
     parameters: { logit: number },
     support: bit,
     as: (logit): Distribution => make.bernoulli.of(g.sigmoid(logit)),
-  }),
-  binomial: family({
+  })),
+  binomial: family(() => ({
     name: "binomial",
     rule: rules.binomial,
     parameters: { trials: whole, probability },
@@ -53,15 +53,15 @@ const make = {
     mean: (n, p) => n * p,
     variance: (n, p) => n * p * (1 - p),
     entropy: binomialEntropy,
-  }),
-  binomialLogit: family({
+  })),
+  binomialLogit: family(() => ({
     name: "binomialLogit",
     rule: rules.binomialLogit,
     parameters: { trials: whole, logit: number },
     support: upToTrials,
     as: (n, logit): Distribution => make.binomial.of(n, g.sigmoid(logit)),
-  }),
-  betaBinomial: family({
+  })),
+  betaBinomial: family(() => ({
     name: "betaBinomial",
     rule: rules.betaBinomial,
     parameters: { trials: whole, a: above0, b: above0 },
@@ -73,8 +73,8 @@ const make = {
       densityEntropy(make.betaBinomial.of(constant(n), constant(a), constant(b)), (n * a) / (a + b)),
     counted: true,
     cdfNumber: betaBinomialCdf,
-  }),
-  geometric: family({
+  })),
+  geometric: family(() => ({
     name: "geometric",
     rule: rules.geometric,
     parameters: { probability: positiveProbability },
@@ -86,8 +86,8 @@ const make = {
     mean: (p) => (1 - p) / p,
     variance: (p) => (1 - p) / p / p,
     entropy: (p) => (p === 1 ? 0 : -((1 - p) * log1p(-p) + xlogx(p)) / p),
-  }),
-  poisson: family({
+  })),
+  poisson: family(() => ({
     name: "poisson",
     rule: rules.poisson,
     parameters: { rate: kinds.nonNegative },
@@ -99,15 +99,15 @@ const make = {
     mean: (rate) => rate,
     variance: (rate) => rate,
     entropy: poissonEntropy,
-  }),
-  poissonLog: family({
+  })),
+  poissonLog: family(() => ({
     name: "poissonLog",
     rule: rules.poissonLog,
     parameters: { logRate: number },
     support: count,
     as: (logRate): Distribution => make.poisson.of(g.exp(logRate)),
-  }),
-  negativeBinomial: family({
+  })),
+  negativeBinomial: family(() => ({
     name: "negativeBinomial",
     rule: rules.negativeBinomial,
     parameters: { mean: above0, dispersion: above0 },
@@ -119,14 +119,14 @@ const make = {
     mean: (mean) => mean,
     variance: (mean, phi) => mean + (mean / phi) * mean,
     entropy: negativeBinomialEntropy,
-  }),
-  negativeBinomialLog: family({
+  })),
+  negativeBinomialLog: family(() => ({
     name: "negativeBinomialLog",
     rule: rules.negativeBinomialLog,
     parameters: { logMean: number, dispersion: above0 },
     support: count,
     as: (logMean, phi): Distribution => make.negativeBinomial.of(g.exp(logMean), phi),
-  }),
+  })),
 };
 
 /** A cdf for k ≥ 0, and 0 below. */

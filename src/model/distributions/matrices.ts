@@ -37,7 +37,7 @@ function wishartParameters(label: string, [df, tril]: readonly Node[]): void {
 }
 
 const make = {
-  wishartCholesky: family({
+  wishartCholesky: family(() => ({
     name: "wishartCholesky",
     rule: rules.wishartCholesky,
     parameters: { df: above0, scaleTril: number },
@@ -54,8 +54,8 @@ const make = {
       variance: (df, tril) => wishartFactorVariance(df[0]!, tril),
       entropy: (df, tril) => wishartFactorEntropy(df[0]!, tril),
     },
-  }),
-  wishart: family({
+  })),
+  wishart: family(() => ({
     name: "wishart",
     rule: rules.wishartCholesky,
     // The density of the Cholesky factor C of x over the determinant of C ↦ C·Cᵀ. What is not positive definite has density 0.
@@ -83,14 +83,14 @@ const make = {
       variance: (df, tril) => wishartVariance(df[0]!, tril),
       entropy: (df, tril) => wishartEntropy(df[0]!, tril),
     },
-  }),
+  })),
 };
 
 const lkjFamilies = new Map<number, Family>();
 
 /** A Cholesky factor of correlations has its size from the constructor: nothing in its parameter tells it. */
 const lkj = (size: number): Family =>
-  family({
+  family(() => ({
     name: "lkjCholesky",
     rule: rules.lkjCholesky,
     parameters: { concentration: above0 },
@@ -103,7 +103,7 @@ const lkj = (size: number): Family =>
       variance: (eta) => lkjFactorVariance(eta[0]!, size),
       entropy: (eta) => lkjFactorEntropy(eta[0]!, size),
     },
-  });
+  }));
 
 /**
  * The Cholesky factor [size × size] of a correlation matrix whose density is proportional to det^(concentration − 1): 1 is uniform, above 1

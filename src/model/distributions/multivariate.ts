@@ -103,7 +103,7 @@ function orderedProbabilities(location: Node, cutpoints: Node): Node {
 }
 
 const make = {
-  dirichlet: family({
+  dirichlet: family(() => ({
     name: "dirichlet",
     rule: rules.dirichlet,
     parameters: { concentration: above0 },
@@ -121,8 +121,8 @@ const make = {
         return h;
       },
     },
-  }),
-  categorical: family({
+  })),
+  categorical: family(() => ({
     name: "categorical",
     rule: rules.categorical,
     parameters: { probabilities: probability },
@@ -138,16 +138,16 @@ const make = {
       return f.choose(g.less(held, classes - 1), g.min(sum, 1), g.add(1, g.mul(0, held)));
     },
     moments: { mean: integerMean, variance: integerVariance, entropy: probabilityEntropy },
-  }),
-  categoricalLogit: family({
+  })),
+  categoricalLogit: family(() => ({
     name: "categoricalLogit",
     rule: rules.categoricalLogit,
     parameters: { logits: number },
     support: ([logits]) => integersTo(logits!.shape[0]! - 1),
     validate: (label, [logits]) => vector(`${label}: logits`, logits!, 2),
     as: (logits): Distribution => make.categorical.of(softmax(logits)),
-  }),
-  orderedLogistic: family({
+  })),
+  orderedLogistic: family(() => ({
     name: "orderedLogistic",
     rule: rules.orderedLogistic,
     parameters: { location: number, cutpoints: number },
@@ -161,8 +161,8 @@ const make = {
       });
     },
     as: (location, cutpoints): Distribution => make.categorical.of(orderedProbabilities(location, cutpoints)),
-  }),
-  multinomial: family({
+  })),
+  multinomial: family(() => ({
     name: "multinomial",
     rule: rules.multinomial,
     // The rule takes the counts and the probabilities; counts that do not add up to the trials are off the support.
@@ -184,8 +184,8 @@ const make = {
       variance: (n, p) => p.map((x) => n[0]! * x * (1 - x)),
       entropy: (n, p) => multinomialEntropy(n[0]!, p),
     },
-  }),
-  multivariateNormal: family({
+  })),
+  multivariateNormal: family(() => ({
     name: "multivariateNormal",
     rule: rules.multivariateNormal,
     parameters: { loc: number, scaleTril: number },
@@ -201,8 +201,8 @@ const make = {
       variance: (_loc, tril) => diagonal(tril),
       entropy: (loc, tril) => 0.5 * loc.length * (1 + LOG_2PI) + logDiagonal(tril),
     },
-  }),
-  multivariateNormalPrecision: family({
+  })),
+  multivariateNormalPrecision: family(() => ({
     name: "multivariateNormalPrecision",
     rule: rules.multivariateNormalPrecision,
     parameters: { loc: number, precisionTril: number },
@@ -218,8 +218,8 @@ const make = {
       variance: (_loc, tril) => diagonal(tril, true),
       entropy: (loc, tril) => 0.5 * loc.length * (1 + LOG_2PI) - logDiagonal(tril),
     },
-  }),
-  multivariateNormalLowRank: family({
+  })),
+  multivariateNormalLowRank: family(() => ({
     name: "multivariateNormalLowRank",
     rule: rules.multivariateNormalLowRank,
     parameters: { loc: number, factor: number, diagonal: above0 },
@@ -258,8 +258,8 @@ const make = {
       },
       entropy: (loc, w, diagonal) => 0.5 * (loc.length * (1 + LOG_2PI) + lowRankLogDet(w, diagonal)),
     },
-  }),
-  multivariateStudentT: family({
+  })),
+  multivariateStudentT: family(() => ({
     name: "multivariateStudentT",
     rule: rules.multivariateStudentT,
     parameters: { df: above0, loc: number, scaleTril: number },
@@ -300,7 +300,7 @@ const make = {
         );
       },
     },
-  }),
+  })),
 };
 
 /** Dirichlet over simplexes, with a vector of concentrations. */

@@ -21,7 +21,7 @@ const weibullMoment = (k: number, shape: number): number => exp(lgamma(1 + k / s
 const held = (x: Node): Node => f.clamp(x, 0, 1e30);
 
 const make = {
-  logNormal: family({
+  logNormal: family(() => ({
     name: "logNormal",
     rule: rules.logNormal,
     parameters: { loc: number, scale: above0 },
@@ -35,8 +35,8 @@ const make = {
     mean: (m, s) => exp(m + 0.5 * s * s),
     variance: (m, s) => expm1(s * s) * exp(2 * m + s * s),
     entropy: (m, s) => m + 0.5 * (1 + LOG_2PI) + log(s),
-  }),
-  exponential: family({
+  })),
+  exponential: family(() => ({
     name: "exponential",
     rule: rules.exponential,
     parameters: { rate: above0 },
@@ -50,8 +50,8 @@ const make = {
     mean: (rate) => 1 / rate,
     variance: (rate) => 1 / (rate * rate),
     entropy: (rate) => 1 - log(rate),
-  }),
-  gamma: family({
+  })),
+  gamma: family(() => ({
     name: "gamma",
     rule: rules.gamma,
     parameters: { shape: above0, rate: above0 },
@@ -65,8 +65,8 @@ const make = {
     mean: (shape, rate) => shape / rate,
     variance: (shape, rate) => shape / rate / rate,
     entropy: (shape, rate) => shape - log(rate) + lgamma(shape) + (1 - shape) * digamma(shape),
-  }),
-  inverseGamma: family({
+  })),
+  inverseGamma: family(() => ({
     name: "inverseGamma",
     rule: rules.inverseGamma,
     parameters: { shape: above0, scale: above0 },
@@ -80,15 +80,15 @@ const make = {
     mean: (shape, scale) => (shape > 1 ? scale / (shape - 1) : INF),
     variance: (shape, scale) => (shape > 2 ? (scale / (shape - 1)) ** 2 / (shape - 2) : shape > 1 ? INF : NONE),
     entropy: (shape, scale) => shape + log(scale) + lgamma(shape) - (1 + shape) * digamma(shape),
-  }),
-  chiSquare: family({
+  })),
+  chiSquare: family(() => ({
     name: "chiSquare",
     rule: rules.chiSquare,
     parameters: { df: above0 },
     support: positive,
     as: (df): Distribution => make.gamma.of(g.mul(0.5, df), constant(0.5)),
-  }),
-  weibull: family({
+  })),
+  weibull: family(() => ({
     name: "weibull",
     rule: rules.weibull,
     parameters: { shape: above0, scale: above0 },
@@ -102,8 +102,8 @@ const make = {
     mean: (k, s) => s * weibullMoment(1, k),
     variance: (k, s) => s * s * (weibullMoment(2, k) - weibullMoment(1, k) ** 2),
     entropy: (k, s) => EULER * (1 - 1 / k) + log(s) - log(k) + 1,
-  }),
-  pareto: family({
+  })),
+  pareto: family(() => ({
     name: "pareto",
     rule: rules.pareto,
     parameters: { minimum: above0, shape: above0 },
@@ -119,8 +119,8 @@ const make = {
     variance: (least, shape) =>
       shape > 2 ? (shape * (least / (shape - 1)) ** 2) / (shape - 2) : shape > 1 ? INF : NONE,
     entropy: (least, shape) => log(least) - log(shape) + 1 / shape + 1,
-  }),
-  inverseGaussian: family({
+  })),
+  inverseGaussian: family(() => ({
     name: "inverseGaussian",
     rule: rules.inverseGaussian,
     parameters: { mean: above0, shape: above0 },
@@ -143,7 +143,7 @@ const make = {
     variance: (mean, shape) => (mean / shape) * mean * mean,
     // E log x = log mean − e^r E₁(r), r = 2 shape/mean.
     entropy: (mean, shape) => 0.5 * (1 + LOG_2PI - log(shape)) + 1.5 * (log(mean) - scaledE1((2 * shape) / mean)),
-  }),
+  })),
 };
 
 /** The cdf of an inverse Gaussian is Φ(near) + e^far. */
