@@ -165,4 +165,26 @@ describe("misuse", () => {
     );
     expect(() => fitTargetSync(target, { algorithm: "bam", family: "lowRank", rank: 0 })).toThrow(/options\.rank/);
   });
+
+  test("dadvi finds the same optimum by Newton-CG, and is resumed by that name", () => {
+    for (let seed = 0; seed < 5; seed++) {
+      const options: FitOptions = { algorithm: "dadvi", seed };
+      const plain = fitTargetSync(eightSchools, options);
+      const newton = fitTargetSync(eightSchools, { ...options, optimizer: "newtonCg" });
+      // Both within 3e-4 nats of the optimum on the same draws.
+      expect(Math.abs(newton.elbo - plain.elbo)).toBeLessThan(0.02);
+    }
+    const cut = fitTargetSync(eightSchools, { algorithm: "dadvi", optimizer: "newtonCg", maxSteps: 3 });
+    expect(cut.status).toBe("maxSteps");
+    expect(cut.record.options["optimizer"]).toBe("newtonCg");
+    const whole = fitTargetSync(eightSchools, { algorithm: "dadvi", optimizer: "newtonCg", maxSteps: 400 });
+    const resumed = fitTargetSync(eightSchools, { resume: cut, maxSteps: 400 });
+    expect(resumed.unconstrainedDraws()).toEqual(whole.unconstrainedDraws());
+    expect(() => fitTargetSync(eightSchools, { algorithm: "dadvi", optimizer: "adam" as "lbfgs" })).toThrow(
+      'options.optimizer: expected "lbfgs" | "newtonCg", got "adam"',
+    );
+    expect(() => fitTargetSync(eightSchools, { algorithm: "advi", optimizer: "newtonCg" })).toThrow(
+      "options.optimizer: expected an optimiser such as dowg()",
+    );
+  });
 });

@@ -54,7 +54,7 @@ export const understood: Readonly<Record<Exclude<Algorithm, "auto" | "advi">, re
   laplace: ["init", "maxSteps"],
   pathfinder: ["init", "maxSteps"],
   multipathPathfinder: ["maxSteps"],
-  dadvi: ["family", "sampling", "maxSteps"],
+  dadvi: ["family", "optimizer", "sampling", "maxSteps"],
   bam: ["family", "rank", "sampling", "maxSteps"],
 };
 
@@ -74,15 +74,20 @@ export interface Given {
   readonly family?: FitFamily | undefined;
   readonly rank?: number | undefined;
   readonly entropy?: AdviOptions["entropy"] | "proximal" | undefined;
-  readonly optimizer?: FirstOrder | undefined;
+  readonly optimizer?: FirstOrder | FixedDrawOptimizer | undefined;
 }
+
+/** What maximises the ELBO of fixed draws, by the names that `minimize` has for them. */
+export const fixedDrawOptimizers = ["lbfgs", "newtonCg"] as const;
+export type FixedDrawOptimizer = (typeof fixedDrawOptimizers)[number];
 
 /** Columns of the low-rank family. */
 export const defaultRank = 8;
 
 /** What the ascent by a first-order method is asked for, or undefined when ADVI is done by its own means. */
 export function ascentOptions(options: AdviOptions, given: Given): AscentOptions | undefined {
-  const { optimizer, entropy, family = options.family, rank = defaultRank } = given;
+  const { entropy, family = options.family, rank = defaultRank } = given;
+  const optimizer = typeof given.optimizer === "object" ? given.optimizer : undefined;
   if (family !== "lowRank" && !optimizer) return undefined;
   const { draws, sampling, maxSteps, seed, init, warmUp, checkDraws } = options;
   // The closed form and its estimate from draws have the same gradients.
@@ -251,8 +256,10 @@ export function* tried(
         family,
         drawKind: points && "matchedSobol",
         points,
-        // In the coordinates of its last fit it needs no more steps than Newton's method, and no products (docs/architecture.md).
-        optimiser: "lbfgs",
+        // In the coordinates of its last fit L-BFGS needs hardly more steps than Newton's method, and no products (docs/architecture.md).
+        optimiser: given.optimizer === "newtonCg" ? "newton" : "lbfgs",
+        // An optimum to 0.024 standard deviations, half of the error that the draws may leave: exactness beyond has its price in gradients.
+        decrementTolerance: 3e-4,
       });
       return and(outcome, { refused: outcome.refused, trace: Float64Array.from(outcome.rounds, (r) => r.elbo) });
     }

@@ -19,7 +19,9 @@ import {
   algorithms,
   defaultRank,
   type FitResult,
+  type FixedDrawOptimizer,
   familiesOf,
+  fixedDrawOptimizers,
   type Given,
   pathsRun,
   understood,
@@ -54,8 +56,11 @@ export interface FitOptions {
    * optimisers with one rate for all (`sgd`, `dog`, `dowg`): a proximal step on the scales, which keeps them positive.
    */
   readonly entropy?: Entropy | "proximal" | undefined;
-  /** A first-order optimiser in place of natural gradients and Adam, such as `dowg()`; for "advi", in any family. */
-  readonly optimizer?: FirstOrder | undefined;
+  /**
+   * A first-order optimiser in place of natural gradients and Adam, such as `dowg()`; for "advi", in any family. With "dadvi" the name of
+   * what maximises the ELBO of its draws: "lbfgs" (default) or "newtonCg", which takes fewer gradients and Hessian-vector products on top.
+   */
+  readonly optimizer?: FirstOrder | FixedDrawOptimizer | undefined;
   /** Monte Carlo draws per gradient step: 1 or an even number; default 16. */
   readonly draws?: number | undefined;
   /**
@@ -179,9 +184,15 @@ function resumed(label: string, target: Target, options: FitOptions): FitOptions
     throw typeError(`${label}.resume`, "a fit, or a posterior that was loaded", resume);
   // An optimiser is functions, of which a record holds the name: it has to be given again.
   const own = record.options["optimizer"];
-  if (own !== undefined && options.optimizer?.name !== own)
-    throw rangeError(`${label}.optimizer`, `the optimiser of the fit to resume, ${own}`, options.optimizer?.name);
-  const again = own === undefined ? renewable : [...renewable, "optimizer"];
+  const functions = own !== undefined && !(fixedDrawOptimizers as readonly PlainOption[]).includes(own);
+  const { optimizer } = options;
+  const again = functions ? [...renewable, "optimizer"] : renewable;
+  if (functions && !(typeof optimizer === "object" && optimizer.name === own))
+    throw rangeError(
+      `${label}.optimizer`,
+      `the optimiser of the fit to resume, ${own}`,
+      typeof optimizer === "object" ? optimizer.name : optimizer,
+    );
   for (const key of fitOptionNames)
     if (options[key] !== undefined && !again.includes(key))
       throw rangeError(`${label}.${key}`, "nothing beside resume, which has its own", options[key]);
@@ -214,7 +225,12 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
     integer(name("rank"), options.rank, 1);
     if (family !== "lowRank") throw rangeError(name("rank"), 'nothing unless family is "lowRank"', options.rank);
   }
-  const optimizer = options.optimizer === undefined ? undefined : checkOptimizer(name("optimizer"), options.optimizer);
+  if (algorithm === "dadvi" && options.optimizer !== undefined)
+    oneOf(name("optimizer"), options.optimizer as string, fixedDrawOptimizers);
+  const optimizer =
+    options.optimizer === undefined || algorithm === "dadvi"
+      ? undefined
+      : checkOptimizer(name("optimizer"), options.optimizer);
   const entropy =
     options.entropy === undefined ? "auto" : oneOf(name("entropy"), options.entropy, [...entropies, "proximal"]);
   if (entropy === "mixed" && (optimizer || family === "lowRank"))
@@ -271,7 +287,8 @@ export function checkFitOptions(label: string, target: Target, given: FitOptions
   const plain: Record<string, PlainOption> = {};
   for (const key of fitOptionNames)
     if (options[key] !== undefined && !(passing as readonly string[]).includes(key))
-      plain[key] = key === "init" ? init! : key === "optimizer" ? optimizer!.name : (options[key] as PlainOption);
+      plain[key] =
+        key === "init" ? init! : key === "optimizer" && optimizer ? optimizer.name : (options[key] as PlainOption);
   return {
     algorithm,
     given: options,

@@ -304,6 +304,10 @@ export async function bits(): Promise<Hashes> {
     const name = `fit of eight schools, 500 steps of Adam, ${family}`;
     hashes[name] = await hash(await fitted(schools, undefined, { ...adam, family }));
   }
+  const mixed = { algorithm: "advi", family: "meanField", sampling: "sobol", entropy: "mixed" } as const;
+  hashes["fit of eight schools by Sobol draws and the learned mix"] = await hash(
+    await fitted(schools, undefined, mixed),
+  );
   hashes["fit of eight schools by default"] = await hash(await fitted(schools, undefined, {}));
   hashes["fit of the regression by default"] = await hash(await fitted(regression, rowsOf(533), {}));
   return hashes;
