@@ -148,12 +148,29 @@ const lines = [
   "|---|---|---:|---:|---:|---:|---:|---:|---:|",
 ];
 const mid = (xs: number[]): number => [...xs].sort((a, b) => a - b)[xs.length >> 1] ?? Number.NaN;
+/** A number, or nothing where there is no answer to measure. */
+const shown = (x: number, digits: number): string => (Number.isNaN(x) ? "" : x.toFixed(digits));
 for (const name of new Set(rows.map((r) => r.posterior)))
   for (const algorithm of chosen) {
     const of = rows.filter((r) => r.posterior === name && r.algorithm === algorithm);
     const m = (f: (r: Row) => number): number => mid(of.map(f));
     lines.push(
-      `| ${name} | ${algorithm} | ${of.filter((r) => r.status === "converged").length}/${of.length} | ${m((r) => r.worst).toFixed(3)} | ${m((r) => r.median).toFixed(3)} | ${m((r) => r.least).toFixed(2)}–${m((r) => r.greatest).toFixed(2)} | ${m((r) => r.khat).toFixed(2)} | ${m((r) => r.gradients)} | ${m((r) => r.ms).toFixed(0)} |`,
+      `| ${name} | ${algorithm} | ${of.filter((r) => r.status === "converged").length}/${of.length} | ${shown(
+        m((r) => r.worst),
+        3,
+      )} | ${shown(
+        m((r) => r.median),
+        3,
+      )} | ${shown(
+        m((r) => r.least),
+        2,
+      )}–${shown(
+        m((r) => r.greatest),
+        2,
+      )} | ${shown(
+        m((r) => r.khat),
+        2,
+      )} | ${m((r) => r.gradients)} | ${m((r) => r.ms).toFixed(0)} |`,
     );
   }
 lines.push(

@@ -153,7 +153,8 @@ function doubtless(f: FinalCheck | undefined): boolean {
 /** An answer that is objected to, with its draws annealed where that is possible. */
 function* resort(target: Target, answer: Nested): Run<Nested> {
   const { session, q, maps, final } = answer;
-  if (!final || final.bad > 0 || doubtless(final) || session.cancelled || session.cut) return answer;
+  if (session.dimension > regressionLimit || session.cancelled || session.cut) return answer;
+  if (!final || final.bad > 0 || doubtless(final)) return answer;
   const annealed = yield* anneal(session, q, target, maps);
   return annealed ? { ...answer, final: annealed.final, annealed } : answer;
 }
