@@ -195,6 +195,25 @@ describe("densities that no Gaussian fits are not called converged", () => {
   });
 });
 
+test("two thousand coordinates: a mean-field answer, without matrices of all pairs", () => {
+  const n = 2000;
+  const target: Target = {
+    dimension: n,
+    logDensityGradient(theta, gradient) {
+      let value = 0;
+      for (let i = 0; i < n; i++) {
+        gradient[i] = -(1 + (i % 7)) * (theta[i]! - (i % 5));
+        value += 0.5 * gradient[i]! * (theta[i]! - (i % 5));
+      }
+      return value;
+    },
+  };
+  const fit = fitTargetSync(target, { seed: 1 });
+  expect(fit.status, fit.message).toBe("converged");
+  expect(fit.result.approximation!.kind).toBe("diagonal");
+  for (const i of [0, 3, 1999]) expect(Math.abs(fit.mean(`theta[${i}]`)[0]! - (i % 5))).toBeLessThan(0.1);
+}, 20_000);
+
 describe("values that are not finite", () => {
   const guarded = (ok: (theta: Float64Array) => boolean, bad: number): Target => ({
     dimension: 2,

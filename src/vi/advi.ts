@@ -155,19 +155,19 @@ function* resort(target: Target, answer: Nested): Run<Nested> {
   const { session, q, maps, final } = answer;
   if (session.dimension > regressionLimit || session.cancelled || session.cut) return answer;
   if (!final || final.bad > 0 || doubtless(final)) return answer;
-  const annealed = yield* anneal(session, q, target, maps);
+  const annealed = yield* anneal(session, denseGaussian(q), target, maps);
   return annealed ? { ...answer, final: annealed.final, annealed } : answer;
 }
 
 /** The checked answer q, or, where it is not right and a richer family is allowed, what that makes of it. */
 function* richer(session: Session, options: AdviOptions, q: Full, end: End, start: Float64Array): Run<Nested> {
   const final = session.cancelled ? undefined : yield* checkFit(session, q, options.checkDraws, false);
-  let answer: Nested = { session, q: denseGaussian(q), maps: [], axes: [], final };
-  if (!options.nest || session.cancelled || session.cut) return answer;
+  let answer: Nested = { session, q, maps: [], axes: [], final };
+  if (!options.nest || session.dimension > regressionLimit || session.cancelled || session.cut) return answer;
   if (end === "judged" && doubtless(final)) {
     // Believable, and yet there is something to gain.
     if (gapOf(final) <= improvable) return answer;
-    const nested = yield* nest(session, answer.q, options.checkDraws);
+    const nested = yield* nest(session, denseGaussian(q), options.checkDraws);
     if (nested.maps.length > 0 && doubtless(nested.final) && gapOf(nested.final) < gapOf(final)) return nested;
     if (nested.session !== session) nested.session.dispose();
     return answer;

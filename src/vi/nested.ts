@@ -8,6 +8,7 @@ import type { Annealed } from "./annealing.js";
 import { checkFit, type FinalCheck } from "./check.js";
 import { type DenseGaussian, denseGaussian } from "./gaussian.js";
 import { fromPath, fromPoint, pathOf } from "./initial.js";
+import type { Full } from "./moments.js";
 import { naturalClimb } from "./natural.js";
 import { axisOf, mirrored } from "./nested-axis.js";
 import type { NestedMap } from "./nested-map.js";
@@ -30,7 +31,7 @@ const large = 0.5;
 export interface Nested {
   /** In the coordinates of the last map; disposed of by its owner. */
   readonly session: Session;
-  readonly q: DenseGaussian;
+  readonly q: Full;
   /** The first is applied last. */
   readonly maps: readonly NestedMap[];
   readonly axes: readonly string[];
@@ -53,7 +54,7 @@ function settled(final: FinalCheck | undefined): boolean {
 export function* nest(session: Session, q: DenseGaussian, checkDraws: number): Run<Nested> {
   const n = session.dimension;
   const name = (j: number): string => session.target.unconstrainedNames?.[j] ?? `theta[${j}]`;
-  let best: Nested = { session, q, maps: [], axes: [], final: undefined };
+  let best: Nested & { readonly q: DenseGaussian } = { session, q, maps: [], axes: [], final: undefined };
   for (let layer = 0; layer < most && !session.cancelled; layer++) {
     if (!session.allows(mostKnots)) break;
     const axis = yield* axisOf(best.session, best.q, layer);
@@ -66,7 +67,7 @@ export function* nest(session: Session, q: DenseGaussian, checkDraws: number): R
     const inside = best.session.view(new NestedTarget(best.session.target, map));
     const batch = { stream: adviStreams.nest, round: layer, draws: Math.max(256, 4 * n) };
     const climb = yield* naturalClimb(inside, standard(n), { maxSteps: 3, batch, tolerance: 0.05 });
-    const next: Nested = {
+    const next: typeof best = {
       session: inside,
       q: denseGaussian(climb.q),
       maps: [...best.maps, map],

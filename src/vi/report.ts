@@ -5,7 +5,7 @@ import type { AdviOptions, End } from "./advi.js";
 import { type AnnealedVerdict, chains } from "./annealing.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
-import type { Session } from "./session.js";
+import { regressionLimit, type Session } from "./session.js";
 import { divergenceOf, isBlind, objection, objectionWords, type Shift } from "./witness.js";
 
 export interface Facts {
@@ -145,7 +145,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
   }
   const advice =
     options.family === "meanField"
-      ? 'Try family: "fullRank", or reparametrise.'
+      ? `Try family: "${session.dimension > regressionLimit ? "lowRank" : "fullRank"}", or reparametrise.`
       : nested
         ? "Reparametrise the model: non-centred or centred effects, other scales, tighter priors."
         : "Reparametrise the model (non-centred, other scales), or use a richer family.";
