@@ -24,24 +24,26 @@ test("npm start prints plain lines of at most 80 columns into a pipe", { timeout
   expect(lines.filter((text) => /^converged: ELBO/.test(text))).toHaveLength(3);
 });
 
-test("on a terminal npm start shows progress, in colours unless NO_COLOR is set", {
+test("on a terminal a long fit shows progress, and npm start colours, unless NO_COLOR is set", {
   timeout: 120_000,
 }, async (context) => {
   const script = "/usr/bin/script";
   if (process.platform !== "linux" || !existsSync(script)) return context.skip(skipped("a terminal", `no ${script}`));
-  const command = `stty cols 100; "${process.execPath}" ${main.join(" ")}`;
-  const print = async (env: NodeJS.ProcessEnv): Promise<string> => {
+  const print = async (env: NodeJS.ProcessEnv, what = main): Promise<string> => {
+    const command = `stty cols 100; "${process.execPath}" ${what.join(" ")}`;
     const { stdout } = await run(script, ["-qec", command, "/dev/null"], { cwd: root, env, timeout: 100_000 });
     return stdout;
   };
   const terminal = { ...environment, TERM: "xterm-256color" };
-  const coloured = await print(terminal);
-  expect(coloured).toContain(`${esc}[32mconverged:`);
+  const long = ["--import", "tsx", "test/support/slow-fit.ts"];
+  expect(await print(terminal)).toContain(`${esc}[32mconverged:`);
+  const coloured = await print(terminal, long);
   expect(coloured).toMatch(/step \d+: -?[\d.]+ \([\d,]+ gradients/);
   // Nothing of the progress stays: what follows the last jump to a line's beginning is what one reads.
   const read = coloured.split(/\r?\n/).map((text) => text.split(`${esc}[1G`).at(-1)!);
   expect(read.filter((text) => text.includes(" gradients, ") && !/ gradients, \d+ ms$/.test(text))).toEqual([]);
-  const plain = await print({ ...terminal, NO_COLOR: "1" });
+  expect(await print({ ...terminal, NO_COLOR: "1" })).not.toMatch(new RegExp(`${esc}\\[[0-9;]*m`));
+  const plain = await print({ ...terminal, NO_COLOR: "1" }, long);
   expect(plain).toMatch(/step \d+: -?[\d.]+ \([\d,]+ gradients/);
   expect(plain).not.toMatch(new RegExp(`${esc}\\[[0-9;]*m`));
 });
