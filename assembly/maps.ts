@@ -60,10 +60,14 @@ import { cos, sin } from "./trigonometry";
   }
 }
 
-export function mulAdd(n: i32, a: usize): void {
+// @ts-ignore: decorator
+@inline function simple3(op: i32, n: i32, a: usize): void {
   const x = <usize>load<u32>(a), y = <usize>load<u32>(a, 4) - x, z = <usize>load<u32>(a, 8) - x;
   const out = <usize>load<u32>(a, 12) - x, end = x + span(n);
-  for (let p = x; p < end; p += 16) st(p + out, madd(ld(p), ld(p + y), ld(p + z)));
+  for (let p = x; p < end; p += 16) {
+    const u = ld(p), v = ld(p + y), w = ld(p + z);
+    st(p + out, op == Op.MulAdd ? madd(u, v, w) : op == Op.MulSub ? madd(u, v, neg(w)) : add(add(u, v), w));
+  }
 }
 
 /** Functions that cost far more than the choice between them. */
@@ -173,6 +177,9 @@ function logistic(op: i32, n: i32, a: usize): void {
 
 export function addMap(n: i32, a: usize): void { simple2(Op.Add, n, a); }
 export function mulMap(n: i32, a: usize): void { simple2(Op.Mul, n, a); }
+export function mulAdd(n: i32, a: usize): void { simple3(Op.MulAdd, n, a); }
+export function add3(n: i32, a: usize): void { simple3(Op.Add3, n, a); }
+
 export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
   switch (op) {
     case Op.Neg: return simple1(Op.Neg, n, a);
@@ -197,6 +204,8 @@ export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.LogAddExp:
     case Op.Lbeta: return call2(op, n, a);
     case Op.MulAdd: return mulAdd(n, a);
+    case Op.MulSub: return simple3(Op.MulSub, n, a);
+    case Op.Add3: return add3(n, a);
     case Op.VonMisesCdf:
     case Op.VonMisesCdfDerivative:
     case Op.VonMisesSampleDerivative: return runScalar(op, n, a);

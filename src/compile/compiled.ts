@@ -6,10 +6,12 @@ import type { Program } from "../core/program.js";
 import { rangeError, typeError } from "../errors.js";
 import { elementNames, type Site, type Target } from "../target.js";
 import * as g from "./arithmetic.js";
+import { aroundZero } from "./density.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
+import { fuse } from "./fuse.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
-import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
-import { constant, eventSize, latent, type Node, node, output, sumEvent, sumRows } from "./node.js";
+import { canonicalise, type Lowered, lower } from "./lower.js";
+import { eventSize, latent, type Node, node, output, sumEvent, sumRows } from "./node.js";
 import { type PlainGraph, toPlain } from "./plain.js";
 import { hessianVector, obstacles } from "./second.js";
 import { Store } from "./store.js";
@@ -36,7 +38,7 @@ function total(x: Node): Node {
 
 /**
  * The log joint. Densities of one plate and shape are added row by row before they are summed; terms that no latent reaches are
- * summed apart, so that they are computed once.
+ * summed apart, so that they are computed once. Squares of what is normal around 0 are summed as such, without a kernel.
  */
 export function logJoint(terms: readonly Term[]): Node {
   const groups = new Map<string, Node[]>();
@@ -50,7 +52,9 @@ export function logJoint(terms: readonly Term[]): Node {
     if (!density) continue;
     const { call, addend } = density;
     const shape = call.density!.outputShapes[0]!;
-    put(output(call, 0));
+    const centred = aroundZero(call);
+    if (centred) outside.push(g.mul(-0.5 * centred.precision, total(g.square(centred.x))));
+    else put(output(call, 0));
     if (!addend) continue;
     if (addend.plate === call.plate && addend.shape.length === shape.length) put(addend);
     else {
@@ -60,9 +64,8 @@ export function logJoint(terms: readonly Term[]): Node {
     }
   }
   for (const group of groups.values()) outside.push(total(group.reduce((a, x) => g.add(a, x))));
-  const part = (latent: boolean): Node =>
-    outside.filter((x) => x.latent === latent).reduce<Node>((a, x) => g.add(a, x), constant(0));
-  return g.add(part(true), part(false));
+  // What no latent reaches is the first term: it costs nothing where the next is a product.
+  return g.sum(0, ...outside.filter((x) => !x.latent), ...outside.filter((x) => x.latent));
 }
 
 /** The gradient's node as it is written out: user order, even when the plate is visited in batches. */
@@ -138,7 +141,7 @@ export class CompiledModel implements Target {
       destinations.push({ kind: "gradient", position: raws[i]!.position });
     });
     const all = fuse(canonicalise([...roots, ...named.map((n) => n.value)]));
-    this.#main = lower(all.slice(0, roots.length));
+    this.#main = lower(fuse(all.slice(0, roots.length), true));
     this.#mainDestinations = destinations;
     this.#values = lower(all.slice(roots.length));
     const visited = new Set(this.#main.segments.map((s) => s.plate));
@@ -232,7 +235,7 @@ export class CompiledModel implements Target {
       roots.push(inUserOrder(product));
       destinations.push({ kind: "gradient", position: raws[i]!.position });
     });
-    const lowered = lower(fuse(canonicalise(roots)));
+    const lowered = lower(fuse(canonicalise(roots), true));
     this.#computeStatics(lowered.statics);
     return encode(lowered, { dimension: 2 * n, draws: 1, store: this.#store, destinations });
   }

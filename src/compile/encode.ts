@@ -332,6 +332,7 @@ class Encoder {
     const x = n.inputs[0]!;
     switch (n.kind) {
       case "map": {
+        if ((n.opcode === Op.MulAdd || n.opcode === Op.MulSub) && this.#byRows(builder, n)) return;
         const inputs = n.inputs.map((i) => this.operand(builder, i));
         builder.emit(n.opcode, w, [...inputs, this.#result(builder, n)]);
         return;
@@ -356,7 +357,8 @@ class Encoder {
         return; // written by its density
       case "sumRows": {
         const accumulator = builder.accumulator(this.program, 4 * w);
-        builder.emit(Op.SumRows, w, [this.operand(builder, x), immediate(w), accumulator]);
+        const inputs = n.inputs.map((i) => this.operand(builder, i));
+        builder.emit(inputs.length > 1 ? Op.SumProducts : Op.SumRows, w, [...inputs, immediate(w), accumulator]);
         builder.epilogue.push({ op: Op.Fold, perRow: w, operands: [accumulator, immediate(w), this.#fullOf(n)] });
         return;
       }
@@ -422,14 +424,14 @@ class Encoder {
       case "cumulativeSum":
       case "cumulativeSumReversed": {
         const op = {
-          sumEvent: Op.SumEvent,
+          sumEvent: n.inputs.length > 1 ? Op.SumEventProducts : Op.SumEvent,
           logSumExp: Op.LogSumExp,
           softmax: Op.Softmax,
           cumulativeSum: Op.CumulativeSum,
           cumulativeSumReversed: Op.CumulativeSumReversed,
         }[n.kind];
         builder.emit(op, w, [
-          this.operand(builder, x),
+          ...n.inputs.map((i) => this.operand(builder, i)),
           immediate(eventSize(x.shape)),
           immediate(S),
           this.#result(builder, n),
@@ -459,6 +461,24 @@ class Encoder {
       default:
         throw new Error(`${n.kind} cannot be encoded`);
     }
+  }
+
+  /** a·b ± c in a plate, where something is the same for all rows and need not be repeated for it: false where nothing is. */
+  #byRows(builder: SegmentBuilder, n: Node): boolean {
+    const w = width(n, this.#draws);
+    if (!n.plate || w & 1 || this.#draws === 1) return false;
+    const rowOf = (x: Node): Node | undefined => {
+      const source = this.#sourceOf(x);
+      const same = !source.plate && this.lowered.dynamic.has(source) && eventSize(source.shape) === eventSize(x.shape);
+      return same ? source : undefined;
+    };
+    const [p, q, c] = n.inputs as [Node, Node, Node];
+    const [a, b] = rowOf(p) ? [q, p] : [p, q];
+    if (rowOf(a) || !(rowOf(b) || rowOf(c))) return false;
+    const flags = (rowOf(b) ? 1 : 0) | (rowOf(c) ? 2 : 0) | (n.opcode === Op.MulSub ? 4 : 0);
+    const inputs = [a, b, c].map((x) => this.operand(builder, rowOf(x) ?? x));
+    builder.emit(Op.MulAddRows, w, [...inputs, immediate(flags), immediate(w), this.#result(builder, n)]);
+    return true;
   }
 
   /** The whole of a static value, over draws. */
@@ -562,9 +582,10 @@ function sumAtOnce(builder: SegmentBuilder): void {
   const results = new Map<number, Operand>();
   for (const i of builder.epilogue) if (i.op === Op.Fold) results.set(address(i, 0), i.operands[2]!);
   builder.body.forEach((i, k) => {
-    if (i.op !== Op.SumRows) return;
-    const result = results.get(address(i, 2))!;
-    builder.body[k] = { op: Op.Total, perRow: i.perRow, operands: [i.operands[0]!, i.operands[1]!, result] };
+    if (i.op !== Op.SumRows && i.op !== Op.SumProducts) return;
+    const last = i.operands.length - 1;
+    const operands = [...i.operands.slice(0, last), results.get(address(i, last))!];
+    builder.body[k] = { ...i, op: i.op === Op.SumRows ? Op.Total : Op.TotalProducts, operands };
   });
   const drop = (list: Instruction[], op: Op): void => {
     const kept = list.filter((i) => !(i.op === op && results.has(address(i, 0))));

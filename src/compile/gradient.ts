@@ -4,7 +4,7 @@
 
 import { Op } from "../../assembly/opcodes.js";
 import * as g from "./arithmetic.js";
-import { type LogProb, unbroadcast } from "./density.js";
+import { aroundZero, type LogProb, unbroadcast } from "./density.js";
 import {
   broadcast,
   concat,
@@ -239,7 +239,9 @@ export function gradient(terms: readonly Term[], latents: readonly Node[]): (Nod
   for (const { density, value } of terms) {
     if (density) {
       const scale = scaleOf(density.call.plate);
-      seeds.push(...densityShares(density.call, scale === 1 ? null : constant(scale)));
+      const centred = aroundZero(density.call);
+      if (centred) seeds.push([centred.x, g.mul(-scale * centred.precision, centred.x)]);
+      else seeds.push(...densityShares(density.call, scale === 1 ? null : constant(scale)));
     }
     if (value?.latent) seeds.push([value, broadcast(constant(scaleOf(value.plate)), value.plate, value.shape)]);
   }

@@ -2,7 +2,6 @@
 // into segments, each a straight line over the rows of one plate. A plate's segment takes in everything that can run in one
 // pass over its rows, forward and adjoint, so that data are read once per gradient.
 
-import { Op } from "../../assembly/opcodes.js";
 import { eventSize, type Node, type Plate } from "./node.js";
 
 /** Reductions over the rows of a plate: they run in that plate's segment and are complete when it ends. */
@@ -74,29 +73,6 @@ export function canonicalise(roots: readonly Node[]): Node[] {
         if (!done.has(n)) done.set(n, finish(n));
       }
     }
-  }
-  return roots.map((r) => done.get(r)!);
-}
-
-/** Makes one instruction of a·b + c where the product is used nowhere else: the same value, one pass less. */
-export function fuse(roots: readonly Node[]): Node[] {
-  const nodes = ancestors(roots);
-  const uses = new Map<Node, number>();
-  for (const n of [...nodes.flatMap((n) => n.inputs), ...roots]) uses.set(n, (uses.get(n) ?? 0) + 1);
-  const done = new Map<Node, Node>();
-  const product = (n: Node): boolean => n.kind === "map" && n.opcode === Op.Mul && uses.get(n) === 1 && n.latent;
-  for (const n of nodes) {
-    let inputs = n.inputs;
-    let opcode = n.opcode;
-    if (n.kind === "map" && opcode === Op.Add) {
-      const k = inputs.findIndex(product);
-      if (k >= 0) {
-        inputs = [...inputs[k]!.inputs, inputs[1 - k]!];
-        opcode = Op.MulAdd;
-      }
-    }
-    const changed = opcode !== n.opcode || inputs.some((i) => done.get(i) !== i);
-    done.set(n, changed ? { ...n, opcode, inputs: inputs.map((i) => done.get(i)!) } : n);
   }
   return roots.map((r) => done.get(r)!);
 }

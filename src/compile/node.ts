@@ -173,9 +173,9 @@ export function map(opcode: Op, operands: readonly Node[], what = "arithmetic"):
   );
 }
 
-/** Sum over the rows of the node's plate. */
+/** Sum over the rows of the node's plate. (With a second input, which only lower.ts gives: of the products.) */
 export const sumRows = (x: Node): Node => (x.plate ? node("sumRows", [x], null, x.shape) : x);
-/** Sum over the event, to a scalar per row. */
+/** Sum over the event, to a scalar per row. (With a second input as in sumRows.) */
 export const sumEvent = (x: Node): Node => (x.shape.length ? node("sumEvent", [x], x.plate, []) : x);
 
 /** Rows of `source` (the rows of its plate, or the first axis outside plates) picked for each row of `plate`. */

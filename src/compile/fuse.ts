@@ -1,0 +1,44 @@
+// Fewer instructions for the same values: two or three operations become one where nothing else needs what lies between them. Small
+// models gain most, whose instructions take longer to be visited than to work; every array less is also less to move through the cache.
+
+import { Op } from "../../assembly/opcodes.js";
+import { ancestors } from "./lower.js";
+import type { Node } from "./node.js";
+
+/**
+ * Makes a·b + c one instruction. In a gradient's tape (`all`) also a·b − c, a + b + c and the sums of products over rows or events; graphs
+ * that may be written to a file (compile/plain.ts) keep to the first.
+ */
+export function fuse(roots: readonly Node[], all = false): Node[] {
+  const nodes = ancestors(roots);
+  const uses = new Map<Node, number>();
+  for (const n of [...nodes.flatMap((n) => n.inputs), ...roots]) uses.set(n, (uses.get(n) ?? 0) + 1);
+  const done = new Map<Node, Node>();
+  /** What replaces an input, if that is a map of this kind still and nothing else uses it. */
+  const only = (n: Node, opcode: Op): Node | undefined => {
+    const now = done.get(n)!;
+    return now.kind === "map" && now.opcode === opcode && uses.get(n) === 1 && n.latent ? now : undefined;
+  };
+  const fused = (n: Node): Pick<Node, "opcode" | "inputs"> | undefined => {
+    const [x, y] = n.inputs as [Node, Node];
+    const join = (inner: Node | undefined, opcode: Op, rest: readonly Node[] = []) =>
+      inner && { opcode, inputs: [...inner.inputs, ...rest.map((r) => done.get(r)!)] };
+    if (n.kind === "map" && n.opcode === Op.Add) {
+      const product = join(only(x, Op.Mul), Op.MulAdd, [y]) ?? join(only(y, Op.Mul), Op.MulAdd, [x]);
+      if (product || !all) return product;
+      return join(only(x, Op.Add), Op.Add3, [y]) ?? join(only(y, Op.Add), Op.Add3, [x]);
+    }
+    if (!all) return undefined;
+    if (n.kind === "map" && n.opcode === Op.Sub) return join(only(x, Op.Mul), Op.MulSub, [y]);
+    if ((n.kind !== "sumRows" && n.kind !== "sumEvent") || n.inputs.length > 1) return undefined;
+    const square = only(x, Op.Square)?.inputs[0];
+    return square ? { opcode: n.opcode, inputs: [square, square] } : join(only(x, Op.Mul), n.opcode);
+  };
+  for (const n of nodes) {
+    const { opcode, inputs } = fused(n) ?? { opcode: n.opcode, inputs: n.inputs.map((i) => done.get(i)!) };
+    const changed =
+      opcode !== n.opcode || inputs.length !== n.inputs.length || inputs.some((i, k) => n.inputs[k] !== i);
+    done.set(n, changed ? { ...n, opcode, inputs } : n);
+  }
+  return roots.map((r) => done.get(r)!);
+}
