@@ -10,8 +10,8 @@ import {
   transposeTriangular,
 } from "./family";
 import { klStandardNormal } from "./kl";
-import { ld, st } from "./lanes";
-import { exp } from "./math";
+import { ld } from "./lanes";
+import { expInto } from "./maps";
 import { adam, average } from "./optimizer";
 import { convert, fillNormals, normalPairs, NORMALS, philox, VALUES, WORDS } from "./random";
 import { drawBatches, evaluate } from "./tape";
@@ -50,7 +50,7 @@ function fillNormalSteps(
     b = i32x4.replace_lane(b, 3, block);
     s = i32x4.replace_lane(s, 3, step);
     if (++block == blocks) { block = 0; step++; }
-    philox(b, c1, s, c3, seedLow, seedHigh);
+    philox(b, c1, s, c3, seedLow, seedHigh, WORDS);
     convert(NORMALS);
     let at = from << 2;
     for (let k: usize = 0; k < 32 && out < end; k += 8) {
@@ -103,14 +103,12 @@ function fillNormalDraws(
   if (rest > 1) normalPairs(v128.load(words, 32), v128.load(words, 48), to + row, right, rest > 3 ? row << 1 : 0);
 }
 
-/** The normals of the step to come: [D][S]. 0 when the host has to fill them. */
-function normals(state: usize): usize {
-  const count = <usize>(word(state, Advi.dimension) * word(state, Advi.draws)) << 3;
-  const steps = word(state, Advi.noiseSteps);
-  const at = word(state, Advi.step) - word(state, Advi.noiseFirst);
+/** The normals of the step to come, [D][S], for this and some steps more. 0 when the host has to fill them. */
+function makeNormals(state: usize): usize {
   const noise = address(state, Advi.noise);
-  if (<u32>at < <u32>steps) return noise + <usize>at * count;
+  const steps = word(state, Advi.noiseSteps);
   if (word(state, Advi.noiseHost)) return 0;
+  const count = <usize>(word(state, Advi.dimension) * word(state, Advi.draws)) << 3;
   const first = load<u32>(state, Advi.step);
   store<u32>(state, first, Advi.noiseFirst);
   if (word(state, Advi.draws) == 1 && steps > 1) {
@@ -138,16 +136,19 @@ function normals(state: usize): usize {
 
 /** Draws of the step to come into the program's theta. False when the host has to fill the normals first. */
 export function adviDraw(state: usize): bool {
-  const eps = normals(state);
-  if (!eps) return false;
   const dimension = word(state, Advi.dimension);
   const draws = word(state, Advi.draws);
+  const at = word(state, Advi.step) - word(state, Advi.noiseFirst);
+  const eps = <u32>at < load<u32>(state, Advi.noiseSteps)
+    ? address(state, Advi.noise) + (<usize>(at * dimension * draws) << 3)
+    : makeNormals(state);
+  if (!eps) return false;
   const map = word(state, Advi.map);
   const parameters = address(state, Advi.parameters);
   const pad = padded(dimension) << 3;
   const scale = address(state, Advi.scale);
   const theta = <usize>load<u32>(address(state, Advi.program), 8);
-  for (let i: usize = 0; i < pad; i += 16) st(scale + i, exp(ld(parameters + pad + i)));
+  expInto(parameters + pad, parameters + 2 * pad, scale, 0);
   if (word(state, Advi.family)) {
     const out = map ? address(state, Advi.work) : theta;
     mapTriangular(dimension, draws, parameters, scale, parameters + 2 * pad, eps, out);
@@ -280,7 +281,8 @@ export function adviRun(state: usize, steps: i32): i32 {
   store<i32>(state, -1, Advi.failed);
   for (let k = 0; k < steps; k++) {
     if (!adviDraw(state)) return k;
-    drawBatches(program, load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.step));
+    if (load<u32>(program, 36))
+      drawBatches(program, load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.step));
     evaluate(program);
     if (!adviUpdate(state)) return k;
   }

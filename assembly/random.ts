@@ -26,7 +26,7 @@ export const SAMPLES: u32 = 3 << 28;
 export const SCRAMBLES: u32 = 4 << 28;
 export const STREAM: u32 = (1 << 28) - 1;
 
-/** Where `philox` leaves its words, [word 0..3][counter 0..3], if not told otherwise; the next 64 bytes are the other place. */
+/** Where `philox` leaves its words, [word 0..3][counter 0..3], as a rule; the next 64 bytes are the other place. */
 export const WORDS: usize = memory.data(128, 128);
 /** What `convert` makes of them: [coordinate within the block][counter 0..3]. */
 export const VALUES: usize = memory.data(128, 16);
@@ -70,7 +70,7 @@ const REALS: usize = memory.data<f64>([
  * Ten rounds of Philox on four counters (lane i of c0..c3 is counter i), key (k0, k1), into `words`. 14 ns, all of it latency: whoever
  * needs many should have other work between two of them. Two rounds a turn save moves between registers.
  */
-export function philox(c0: v128, c1: v128, c2: v128, c3: v128, k0: u32, k1: u32, words: usize = WORDS): void {
+export function philox(c0: v128, c1: v128, c2: v128, c3: v128, k0: u32, k1: u32, words: usize): void {
   const m0 = v128.load32_splat(PHILOX);
   const m1 = v128.load32_splat(PHILOX, 4);
   const w0 = v128.load32_splat(PHILOX, 8);
@@ -230,7 +230,7 @@ function fill(
     let c0 = i32x4.add(block, i32x4(0, 1, 2, 3));
     const c1 = i32x4.splat(firstDraw);
     for (let first: u32 = 0, end: u32 = 0; first < stop; first = end) {
-      philox(c0, c1, c2, c3, seedLow, seedHigh);
+      philox(c0, c1, c2, c3, seedLow, seedHigh, WORDS);
       c0 = i32x4.add(c0, i32x4.splat(4));
       for (let upper = 0; upper < 2 && first < stop; upper++, first = end) {
         end = first + (per << 1);
@@ -254,7 +254,7 @@ function fill(
     const c0 = i32x4.add(blockLane, i32x4.splat(first >> shift));
     const all = first + 1 < stop;
     for (let draw: u32 = 0; draw < draws; draw += wide) {
-      philox(c0, i32x4.add(drawLane, i32x4.splat(draw)), c2, c3, seedLow, seedHigh);
+      philox(c0, i32x4.add(drawLane, i32x4.splat(draw)), c2, c3, seedLow, seedHigh, WORDS);
       if (!spread && first >= skip && first + per <= stop && draw + 4 <= draws) {
         rows(kind, all, out + (<usize>(first - skip) * row + (<usize>draw << 3)), row);
         continue;
@@ -310,7 +310,7 @@ export function fillBits(
     for (let draw: u32 = 0; draw < draws; draw += wide) {
       let c1 = i32x4.splat(firstDraw + draw);
       if (wide == 4) c1 = i32x4.add(c1, lanes);
-      philox(c0, c1, c2, c3, seedLow, seedHigh);
+      philox(c0, c1, c2, c3, seedLow, seedHigh, WORDS);
       for (let c = max(first, skip); c < min(first + 16 / wide, stop); c++)
         for (let d = draw; d < min(draw + wide, draws); d++)
           store<u32>(
@@ -323,6 +323,6 @@ export function fillBits(
 
 /** One Philox block, four words to `out`: the generator itself, for its known-answer test. */
 export function philoxBlock(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32, out: usize): void {
-  philox(i32x4.splat(c0), i32x4.splat(c1), i32x4.splat(c2), i32x4.splat(c3), k0, k1);
+  philox(i32x4.splat(c0), i32x4.splat(c1), i32x4.splat(c2), i32x4.splat(c3), k0, k1, WORDS);
   for (let i: usize = 0; i < 4; i++) store<u32>(out + (i << 2), load<u32>(WORDS + (i << 4)));
 }

@@ -52,7 +52,7 @@ export function sobol(
     // Two seeds per dimension: 2^64 scramblings.
     philox(
       i32x4.splat(firstDimension + d), i32x4.splat(0), i32x4.splat(0), i32x4.splat(SCRAMBLES | (stream & STREAM)), seedLow,
-      seedHigh);
+      seedHigh, WORDS);
     const seed0 = load<u32>(WORDS);
     const seed1 = load<u32>(WORDS + 16);
     const v0 = load<u32>(directions);

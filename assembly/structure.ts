@@ -232,44 +232,29 @@ export function fold(a: usize): void {
   }
 }
 
-export function sumEvent(rows: i32, a: usize): void {
-  const input = arg(a, 0);
-  const events = int(a, 1);
-  const lanes = int(a, 2);
-  const out = arg(a, 3);
-  const bytes = <usize>lanes << 3;
-  let p = input;
-  let q = out;
-  for (let r = 0; r < rows; r++) {
-    copy(p, q, lanes);
-    p += bytes;
-    for (let k = 1; k < events; k++) {
-      accumulate(p, q, lanes);
-      p += bytes;
-    }
-    q += bytes;
-  }
-}
-
-function sumEventProducts(rows: i32, a: usize): void {
-  let p = arg(a, 0);
-  const other = arg(a, 1) - p;
-  const events = int(a, 2);
-  const bytes = <usize>int(a, 3) << 3;
-  let out = arg(a, 4);
-  for (let r = 0; r < rows; r++) {
+/** Events of a row, or with `products` their products with those of another array, one after another. */
+// @ts-ignore: decorator
+@inline function sumEvents(rows: i32, a: usize, products: bool): void {
+  let input = arg(a, 0);
+  const other = products ? arg(a, 1) - input : 0;
+  const bytes = <usize>int(a, products ? 3 : 2) << 3;
+  const event = <usize>int(a, products ? 2 : 1) * bytes;
+  let out = arg(a, products ? 4 : 3);
+  for (const end = input + <usize>rows * event; input < end; input += event, out += bytes) {
     for (let i: usize = 0; i < bytes; i += 16) {
       // The last lane of an odd number is read with what follows it, and stored alone.
-      let q = p + i;
-      let s = splat(0);
-      for (let k = 0; k < events; k++, q += bytes) s = madd(ld(q), ld(q + other), s);
+      let p = input + i;
+      const last = p + event;
+      let s = products ? mul(ld(p), ld(p + other)) : ld(p);
+      for (p += bytes; p < last; p += bytes) s = plus(s, p, other, products);
       if (i + 8 == bytes) st1(out + i, s);
       else st(out + i, s);
     }
-    p += bytes * <usize>events;
-    out += bytes;
   }
 }
+
+export function sumEvent(rows: i32, a: usize): void { sumEvents(rows, a, false); }
+export function sumEventProducts(rows: i32, a: usize): void { sumEvents(rows, a, true); }
 
 function gather(rows: i32, a: usize): void {
   const source = arg(a, 0);

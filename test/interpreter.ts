@@ -135,7 +135,8 @@ export const instructions: Partial<Record<Op, Instruction>> = {
       let sum = 0;
       for (let k = 0; k < int(events); k++) {
         const i = (r * int(events) + k) * int(lanes) + lane;
-        sum += array(left)[i]! * array(right)[i]!;
+        const product = array(left)[i]! * array(right)[i]!;
+        sum = k ? sum + product : product;
       }
       array(out)[at] = sum;
     }),
