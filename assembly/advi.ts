@@ -35,6 +35,8 @@ function fillNormalSteps(
   const c1 = i32x4.splat(0);
   const c3 = i32x4.splat(NORMALS | stream);
   let block = 0;
+  // The words are one round ahead of the normals, as below.
+  let words = WORDS, late = -1;
   while (out < end) {
     const from = block;
     // The counters are put together in registers: a vector that is read from four stores waits until these have left the pipeline.
@@ -50,9 +52,13 @@ function fillNormalSteps(
     b = i32x4.replace_lane(b, 3, block);
     s = i32x4.replace_lane(s, 3, step);
     if (++block == blocks) { block = 0; step++; }
-    philox(b, c1, s, c3, seedLow, seedHigh, WORDS);
-    convert(NORMALS);
-    let at = from << 2;
+    philox(b, c1, s, c3, seedLow, seedHigh, words);
+    words ^= 64;
+    const was = late;
+    late = from;
+    if (was < 0) continue;
+    convert(words);
+    let at = was << 2;
     for (let k: usize = 0; k < 32 && out < end; k += 8) {
       const stop = min(at + 4, dimension);
       for (let p = VALUES + k; at < stop; at++, p += 32, out += 8) store<f64>(out, load<f64>(p));

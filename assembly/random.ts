@@ -176,11 +176,11 @@ export function quarterCosine(t: v128): v128 {
 
 /** The values of four counters, row by row: [coordinate of the block][counter]; only rows 0 and (normals) 2 unless `all`. */
 // @ts-ignore: decorator
-@inline function rows(kind: u32, all: bool, to: usize, row: usize): void {
-  const a = ld(WORDS);
-  const b = v128.load(WORDS, 16);
-  const c = v128.load(WORDS, 32);
-  const d = v128.load(WORDS, 48);
+@inline function rows(kind: u32, all: bool, to: usize, row: usize, words: usize = WORDS): void {
+  const a = ld(words);
+  const b = v128.load(words, 16);
+  const c = v128.load(words, 32);
+  const d = v128.load(words, 48);
   if (kind == NORMALS) {
     normalPairs(a, b, to, 16, row << 1);
     if (all) normalPairs(c, d, to + row, 16, row << 1);
@@ -194,9 +194,9 @@ export function quarterCosine(t: v128): v128 {
   }
 }
 
-/** VALUES from WORDS: four normals or two uniforms of each counter. */
-export function convert(kind: u32): void {
-  rows(kind, true, VALUES, 32);
+/** VALUES from words: four normals of each counter. */
+export function convert(words: usize): void {
+  rows(NORMALS, true, VALUES, 32, words);
 }
 
 /** Two counters (the upper two if `upper`) in a line: [counter][coordinate of the block]. */
