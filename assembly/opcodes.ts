@@ -51,6 +51,8 @@ export const enum Op {
   MulAddRows = 21,
   /** left[rows][k][lanes], right, k, lanes; out[rows][lanes]: SumEvent of the products */
   SumEventProducts = 22,
+  /** in[rows][k][lanes], first[rows][lanes], k, lanes; out[rows][lanes] = first + in[0] + in[1] + … */
+  SumEventOnto = 23,
 
   // ---- maps, all over n doubles: assembly/maps.ts
   /** in; out (for every unary map) */

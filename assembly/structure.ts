@@ -232,29 +232,35 @@ export function fold(a: usize): void {
   }
 }
 
-/** Events of a row, or with `products` their products with those of another array, one after another. */
+/** Events of a row one after another: themselves (SumEvent), their products with another array's, or onto what that has for the row. */
 // @ts-ignore: decorator
-@inline function sumEvents(rows: i32, a: usize, products: bool): void {
+@inline function sumEvents(op: i32, rows: i32, a: usize): void {
+  const products = op == Op.SumEventProducts, onto = op == Op.SumEventOnto;
+  const k: usize = products || onto ? 2 : 1;
   let input = arg(a, 0);
   const other = products ? arg(a, 1) - input : 0;
-  const bytes = <usize>int(a, products ? 3 : 2) << 3;
-  const event = <usize>int(a, products ? 2 : 1) * bytes;
-  let out = arg(a, products ? 4 : 3);
+  let first = onto ? arg(a, 1) : 0;
+  const bytes = <usize>int(a, k + 1) << 3;
+  const event = <usize>int(a, k) * bytes;
+  let out = arg(a, k + 2);
   for (const end = input + <usize>rows * event; input < end; input += event, out += bytes) {
     for (let i: usize = 0; i < bytes; i += 16) {
       // The last lane of an odd number is read with what follows it, and stored alone.
       let p = input + i;
       const last = p + event;
       let s = products ? mul(ld(p), ld(p + other)) : ld(p);
+      if (onto) s = add(ld(first + i), s);
       for (p += bytes; p < last; p += bytes) s = plus(s, p, other, products);
       if (i + 8 == bytes) st1(out + i, s);
       else st(out + i, s);
     }
+    if (onto) first += bytes;
   }
 }
 
-export function sumEvent(rows: i32, a: usize): void { sumEvents(rows, a, false); }
-export function sumEventProducts(rows: i32, a: usize): void { sumEvents(rows, a, true); }
+export function sumEvent(rows: i32, a: usize): void { sumEvents(Op.SumEvent, rows, a); }
+export function sumEventProducts(rows: i32, a: usize): void { sumEvents(Op.SumEventProducts, rows, a); }
+export function sumEventOnto(rows: i32, a: usize): void { sumEvents(Op.SumEventOnto, rows, a); }
 
 function gather(rows: i32, a: usize): void {
   const source = arg(a, 0);
@@ -550,6 +556,7 @@ export function runStructure(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.TotalProducts: return totalProducts(rows, a);
     case Op.MulAddRows: return mulAddRows(rows, a);
     case Op.SumEventProducts: return sumEventProducts(rows, a);
+    case Op.SumEventOnto: return sumEventOnto(rows, a);
     case Op.SumEvent: return sumEvent(rows, a);
     case Op.Gather: return gather(rows, a);
     case Op.ScatterAdd: return scatterAdd(rows, a);

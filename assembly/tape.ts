@@ -10,7 +10,7 @@ import { NestedState } from "./nested-state";
 import { nestedBackward, nestedForward } from "./nested-map";
 import { Op } from "./opcodes";
 import { fillBits } from "./random";
-import { broadcast, mulAddRows, sumEvent, sumEventProducts, sumRows, total, totalProducts } from "./structure";
+import { broadcast, mulAddRows, sumEvent, sumEventOnto, sumEventProducts, sumRows, total, totalProducts } from "./structure";
 
 /** Runs the instructions from `ip` to `end` on `rows` rows, the first of them number `row` of the plate. */
 function runCode(ip: usize, end: usize, rows: i32, row: i32, scratch: usize): void {
@@ -39,6 +39,7 @@ function runCode(ip: usize, end: usize, rows: i32, row: i32, scratch: usize): vo
       case Op.MulAddRows: mulAddRows(rows, a); break;
       case Op.SumEvent: sumEvent(rows, a); break;
       case Op.SumEventProducts: sumEventProducts(rows, a); break;
+      case Op.SumEventOnto: sumEventOnto(rows, a); break;
       case Op.Add: addMap(n, a); break;
       case Op.Sub: subMap(n, a); break;
       case Op.Mul: mulMap(n, a); break;

@@ -140,6 +140,12 @@ export const instructions: Partial<Record<Op, Instruction>> = {
       }
       array(out)[at] = sum;
     }),
+  [Op.SumEventOnto]: (rows, _n, input, first, events, lanes, out) =>
+    each(rows, int(lanes), (at, r, lane) => {
+      let sum = array(first)[at]!;
+      for (let k = 0; k < int(events); k++) sum += array(input)[(r * int(events) + k) * int(lanes) + lane]!;
+      array(out)[at] = sum;
+    }),
   [Op.SumEvent]: overEvent((x) => x.reduce((a, b) => a + b)),
   [Op.Gather]: (rows, _n, source, which, m, out) =>
     each(rows, int(m), (at, r, j) => {

@@ -224,6 +224,7 @@ export function instructionTests(build: BuildName): void {
       for (const [rows, event, draws] of shapes(build)) {
         const n = rows * event * draws;
         check(Op.SumEvent, rows, n, [summed(n), event, draws, out(rows * draws)]);
+        check(Op.SumEventOnto, rows, n, [summed(n), summed(rows * draws), event, draws, out(rows * draws)]);
         for (const op of [Op.CumulativeSum, Op.CumulativeSumReversed]) {
           check(op, rows, n, [summed(n), event, draws, out(n)]);
           check(op, rows, n, [sums(n), event, draws, { same: 0 }]);

@@ -358,7 +358,7 @@ class Encoder {
       case "sumRows": {
         const accumulator = builder.accumulator(this.program, 4 * w);
         const inputs = n.inputs.map((i) => this.operand(builder, i));
-        builder.emit(inputs.length > 1 ? Op.SumProducts : Op.SumRows, w, [...inputs, immediate(w), accumulator]);
+        builder.emit(n.opcode || Op.SumRows, w, [...inputs, immediate(w), accumulator]);
         builder.epilogue.push({ op: Op.Fold, perRow: w, operands: [accumulator, immediate(w), this.#fullOf(n)] });
         return;
       }
@@ -424,7 +424,7 @@ class Encoder {
       case "cumulativeSum":
       case "cumulativeSumReversed": {
         const op = {
-          sumEvent: n.inputs.length > 1 ? Op.SumEventProducts : Op.SumEvent,
+          sumEvent: n.opcode || Op.SumEvent,
           logSumExp: Op.LogSumExp,
           softmax: Op.Softmax,
           cumulativeSum: Op.CumulativeSum,

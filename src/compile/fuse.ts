@@ -6,7 +6,7 @@ import { ancestors } from "./lower.js";
 import type { Node } from "./node.js";
 
 /**
- * Makes a·b + c one instruction. In a gradient's tape (`all`) also a·b − c, a + b + c and the sums of products over rows or events; graphs
+ * Makes a·b + c one instruction. In a gradient's tape (`all`) also a·b − c, a + b + c, sums over an event of products or onto something, and sums of products over rows; graphs
  * that may be written to a file (compile/plain.ts) keep to the first.
  */
 export function fuse(roots: readonly Node[], all = false): Node[] {
@@ -19,26 +19,34 @@ export function fuse(roots: readonly Node[], all = false): Node[] {
     const now = done.get(n)!;
     return now.kind === "map" && now.opcode === opcode && uses.get(n) === 1 && n.latent ? now : undefined;
   };
-  const fused = (n: Node): Pick<Node, "opcode" | "inputs"> | undefined => {
+  /** What is summed over its event by a node that nothing else uses. */
+  const events = (n: Node): Node | undefined => {
+    const now = done.get(n)!;
+    return now.kind === "sumEvent" && !now.opcode && uses.get(n) === 1 && n.latent ? now.inputs[0] : undefined;
+  };
+  const fused = (n: Node): Pick<Node, "kind" | "opcode" | "inputs"> | undefined => {
+    const { kind } = n;
     const [x, y] = n.inputs as [Node, Node];
     const join = (inner: Node | undefined, opcode: Op, rest: readonly Node[] = []) =>
-      inner && { opcode, inputs: [...inner.inputs, ...rest.map((r) => done.get(r)!)] };
+      inner && { kind, opcode, inputs: [...inner.inputs, ...rest.map((r) => done.get(r)!)] };
     if (n.kind === "map" && n.opcode === Op.Add) {
       const product = join(only(x, Op.Mul), Op.MulAdd, [y]) ?? join(only(y, Op.Mul), Op.MulAdd, [x]);
       if (product || !all) return product;
+      const [sum, onto] = events(x) ? [events(x), y] : [events(y), x];
+      if (sum) return { kind: "sumEvent", opcode: Op.SumEventOnto, inputs: [sum, done.get(onto)!] };
       return join(only(x, Op.Add), Op.Add3, [y]) ?? join(only(y, Op.Add), Op.Add3, [x]);
     }
     if (!all) return undefined;
     if (n.kind === "map" && n.opcode === Op.Sub) return join(only(x, Op.Mul), Op.MulSub, [y]);
-    if ((n.kind !== "sumRows" && n.kind !== "sumEvent") || n.inputs.length > 1) return undefined;
+    if (kind !== "sumRows" && kind !== "sumEvent") return undefined;
+    const opcode = kind === "sumRows" ? Op.SumProducts : Op.SumEventProducts;
     const square = only(x, Op.Square)?.inputs[0];
-    return square ? { opcode: n.opcode, inputs: [square, square] } : join(only(x, Op.Mul), n.opcode);
+    return square ? { kind, opcode, inputs: [square, square] } : join(only(x, Op.Mul), opcode);
   };
   for (const n of nodes) {
-    const { opcode, inputs } = fused(n) ?? { opcode: n.opcode, inputs: n.inputs.map((i) => done.get(i)!) };
-    const changed =
-      opcode !== n.opcode || inputs.length !== n.inputs.length || inputs.some((i, k) => n.inputs[k] !== i);
-    done.set(n, changed ? { ...n, opcode, inputs } : n);
+    const now = fused(n);
+    const inputs = now?.inputs ?? n.inputs.map((i) => done.get(i)!);
+    done.set(n, now || inputs.some((i, k) => n.inputs[k] !== i) ? { ...n, ...now, inputs } : n);
   }
   return roots.map((r) => done.get(r)!);
 }
