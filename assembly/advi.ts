@@ -6,12 +6,12 @@
 
 import { Advi } from "./advi-state";
 import {
-  addInto, mapDiagonal, mapTriangular, pullDiagonal, pullTriangular, solveTransposed, sum, sumOfSquares, transposeDiagonal,
+  addInto, mapDiagonal, mapTriangular, pullDiagonal, pullSingle, pullTriangular, solveTransposed, sum, sumOfSquares, transposeDiagonal,
   transposeTriangular,
 } from "./family";
 import { klStandardNormal } from "./kl";
-import { ld, st } from "./lanes";
-import { exp } from "./math";
+import { ld } from "./lanes";
+import { expInto } from "./maps";
 import { adam, average } from "./optimizer";
 import { learn, LEARNING, mix } from "./mix";
 import { convert, fillNormals, normalPairs, NORMALS, philox, VALUES, WORDS } from "./random";
@@ -37,6 +37,8 @@ function fillNormalSteps(
   const c1 = i32x4.splat(0);
   const c3 = i32x4.splat(NORMALS | stream);
   let block = 0;
+  // The words are one round ahead of the normals, as below.
+  let words = WORDS, late = -1;
   while (out < end) {
     const from = block;
     // The counters are put together in registers: a vector that is read from four stores waits until these have left the pipeline.
@@ -52,9 +54,13 @@ function fillNormalSteps(
     b = i32x4.replace_lane(b, 3, block);
     s = i32x4.replace_lane(s, 3, step);
     if (++block == blocks) { block = 0; step++; }
-    philox(b, c1, s, c3, seedLow, seedHigh);
-    convert(NORMALS);
-    let at = from << 2;
+    philox(b, c1, s, c3, seedLow, seedHigh, words);
+    words ^= 64;
+    const was = late;
+    late = from;
+    if (was < 0) continue;
+    convert(words);
+    let at = was << 2;
     for (let k: usize = 0; k < 32 && out < end; k += 8) {
       const stop = min(at + 4, dimension);
       for (let p = VALUES + k; at < stop; at++, p += 32, out += 8) store<f64>(out, load<f64>(p));
@@ -73,6 +79,8 @@ function fillNormalDraws(
   let draw = 0;
   let at = out;
   const total = steps * draws;
+  // Words become normals one block late, when the generator works on the next: neither waits for the other (5 % of a step of W2).
+  let words = WORDS, lateTo: usize = 0, lateRight: usize = 0, lateRest = 0;
   for (let lane = 0; lane < total; lane += 4) {
     // Two pairs of draws, the second perhaps of the next step.
     const first = at + (<usize>draw << 3);
@@ -87,21 +95,28 @@ function fillNormalDraws(
     if (draw == draws) { draw = 0; step++; at += size; }
     let to = first;
     for (let rest = dimension, block = 0; rest > 0; rest -= 4, block++, to += row << 2) {
-      philox(i32x4.splat(block), d, s, c3, seedLow, seedHigh);
-      normalPairs(ld(WORDS), v128.load(WORDS, 16), to, right, rest > 2 ? row << 1 : 0);
-      if (rest > 1) normalPairs(v128.load(WORDS, 32), v128.load(WORDS, 48), to + row, right, rest > 3 ? row << 1 : 0);
+      philox(i32x4.splat(block), d, s, c3, seedLow, seedHigh, words);
+      words ^= 64;
+      if (lateRest) normalDraws(words, lateTo, lateRight, lateRest, row);
+      lateTo = to; lateRight = right; lateRest = rest;
     }
   }
+  normalDraws(words ^ 64, lateTo, lateRight, lateRest, row);
 }
 
-/** The normals of the step to come: [D][S]. 0 when the host has to fill them. */
-function normals(state: usize): usize {
-  const count = <usize>(word(state, Advi.dimension) * word(state, Advi.draws)) << 3;
-  const steps = word(state, Advi.noiseSteps);
-  const at = word(state, Advi.step) - word(state, Advi.noiseFirst);
+/** Up to four coordinates of two pairs of draws, from the words of one call of `philox`. */
+// @ts-ignore: decorator
+@inline function normalDraws(words: usize, to: usize, right: usize, rest: i32, row: usize): void {
+  normalPairs(ld(words), v128.load(words, 16), to, right, rest > 2 ? row << 1 : 0);
+  if (rest > 1) normalPairs(v128.load(words, 32), v128.load(words, 48), to + row, right, rest > 3 ? row << 1 : 0);
+}
+
+/** The normals of the step to come, [D][S], for this and some steps more. 0 when the host has to fill them. */
+function makeNormals(state: usize): usize {
   const noise = address(state, Advi.noise);
-  if (<u32>at < <u32>steps) return noise + <usize>at * count;
+  const steps = word(state, Advi.noiseSteps);
   if (word(state, Advi.noiseHost)) return 0;
+  const count = <usize>(word(state, Advi.dimension) * word(state, Advi.draws)) << 3;
   const first = load<u32>(state, Advi.step);
   store<u32>(state, first, Advi.noiseFirst);
   const directions = address(state, Advi.directions);
@@ -139,16 +154,19 @@ function normals(state: usize): usize {
 
 /** Draws of the step to come into the program's theta. False when the host has to fill the normals first. */
 export function adviDraw(state: usize): bool {
-  const eps = normals(state);
-  if (!eps) return false;
   const dimension = word(state, Advi.dimension);
   const draws = word(state, Advi.draws);
+  const at = word(state, Advi.step) - word(state, Advi.noiseFirst);
+  const eps = <u32>at < load<u32>(state, Advi.noiseSteps)
+    ? address(state, Advi.noise) + (<usize>(at * dimension * draws) << 3)
+    : makeNormals(state);
+  if (!eps) return false;
   const map = word(state, Advi.map);
   const parameters = address(state, Advi.parameters);
   const pad = padded(dimension) << 3;
   const scale = address(state, Advi.scale);
   const theta = <usize>load<u32>(address(state, Advi.program), 8);
-  for (let i: usize = 0; i < pad; i += 16) st(scale + i, exp(ld(parameters + pad + i)));
+  expInto(parameters + pad, parameters + 2 * pad, scale, 0);
   if (word(state, Advi.family)) {
     const out = map ? address(state, Advi.work) : theta;
     mapTriangular(dimension, draws, parameters, scale, parameters + 2 * pad, eps, out);
@@ -215,7 +233,9 @@ export function adviGradient(state: usize): bool {
     pullTriangular(dimension, draws, h, eps, gradient + 2 * pad);
   } else {
     const location = map ? address(state, Advi.location) : gradient;
-    pullDiagonal(dimension, draws, h, eps, scale, entropy == 2, own, location, gradient + pad);
+    // Inline: of a step that takes 80 ns a call with ten arguments is 2.
+    if (draws == 1) pullSingle(dimension, h, eps, scale, entropy == 2, own, location, gradient + pad);
+    else pullDiagonal(dimension, draws, h, eps, scale, entropy == 2, own, location, gradient + pad);
     if (map) fromModel(state, 1, location, gradient);
   }
   let elbo = sum(draws, <usize>load<u32>(program, 16)) / <f64>draws;
@@ -323,7 +343,8 @@ export function adviRun(state: usize, steps: i32): i32 {
   store<i32>(state, -1, Advi.failed);
   for (let k = 0; k < steps; k++) {
     if (!adviDraw(state)) return k;
-    drawBatches(program, load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.step));
+    if (load<u32>(program, 36))
+      drawBatches(program, load<u32>(state, Advi.seedLow), load<u32>(state, Advi.seedHigh), load<u32>(state, Advi.step));
     evaluate(program);
     if (!adviUpdate(state)) return k;
   }

@@ -298,40 +298,59 @@ export function pullDiagonal(
   dimension: i32, draws: i32, gradient: usize, eps: usize, scale: usize, path: bool, entropy: f64, location: usize,
   logScale: usize,
 ): void {
-  const one = splat(entropy);
-  if (draws == 1) {
-    const end = (<usize>(dimension + 1) >> 1) << 4;
-    for (let i: usize = 0; i < end; i += 16) {
-      const e = ld(eps + i);
-      const d = ld(scale + i);
-      let h = ld(gradient + i);
-      if (path) h = add(h, div(e, d));
-      st(location + i, h);
-      st(logScale + i, madd(mul(h, e), d, one));
-    }
-    return;
-  }
+  if (draws == 1) return pullSingle(dimension, gradient, eps, scale, path, entropy, location, logScale);
   const bytes = <usize>draws << 3;
-  const share = 1 / <f64>draws;
-  const end = gradient + <usize>dimension * bytes;
-  while (gradient < end) {
-    const d = load<f64>(scale);
-    const inverse = splat(path ? 1 / d : 0);
-    let a = zero();
-    let b = zero();
-    for (let s: usize = 0; s < bytes; s += 16) {
-      const e = ld(eps + s);
-      const h = path ? madd(e, inverse, ld(gradient + s)) : ld(gradient + s);
+  const share = splat(1 / <f64>draws);
+  const more = splat(entropy);
+  // Two coordinates at a time, their sums side by side at the end; a single last one is paired with itself.
+  for (let i = 0; i < dimension; i += 2) {
+    const next = i + 1 < dimension ? bytes : 0;
+    const inverse = splat(path ? 1 / load<f64>(scale) : 0);
+    const inverse1 = splat(path && next ? 1 / load<f64>(scale, 8) : 0);
+    let a = zero(), a1 = a, b = a, b1 = a;
+    for (const end = eps + bytes; eps < end; eps += 16, gradient += 16) {
+      const e = ld(eps), e1 = ld(eps + next);
+      let h = ld(gradient), h1 = ld(gradient + next);
+      if (path) {
+        h = madd(e, inverse, h);
+        h1 = madd(e1, inverse1, h1);
+      }
       a = add(a, h);
+      a1 = add(a1, h1);
       b = madd(h, e, b);
+      b1 = madd(h1, e1, b1);
     }
-    store<f64>(location, hsum(a) * share);
-    store<f64>(logScale, hsum(b) * share * d + entropy);
-    gradient += bytes;
-    eps += bytes;
-    scale += 8;
-    location += 8;
-    logScale += 8;
+    const means = mul(add(v128.shuffle<u64>(a, a1, 0, 2), v128.shuffle<u64>(a, a1, 1, 3)), share);
+    const slopes = mul(add(v128.shuffle<u64>(b, b1, 0, 2), v128.shuffle<u64>(b, b1, 1, 3)), share);
+    if (next) {
+      st(location, means);
+      st(logScale, add(mul(slopes, ld(scale)), more));
+    } else {
+      v128.store64_lane(location, means, 0);
+      v128.store64_lane(logScale, add(mul(slopes, lds(scale)), more), 0);
+    }
+    gradient += next;
+    eps += next;
+    scale += 16;
+    location += 16;
+    logScale += 16;
+  }
+}
+
+/** `pullDiagonal` of one draw. */
+// @ts-ignore: decorator
+@inline export function pullSingle(
+  dimension: i32, gradient: usize, eps: usize, scale: usize, path: bool, entropy: f64, location: usize, logScale: usize,
+): void {
+  const one = splat(entropy);
+  const end = (<usize>(dimension + 1) >> 1) << 4;
+  for (let i: usize = 0; i < end; i += 16) {
+    const e = ld(eps + i);
+    const d = ld(scale + i);
+    let h = ld(gradient + i);
+    if (path) h = add(h, div(e, d));
+    st(location + i, h);
+    st(logScale + i, madd(mul(h, e), d, one));
   }
 }
 

@@ -60,10 +60,14 @@ import { cos, sin } from "./trigonometry";
   }
 }
 
-export function mulAdd(n: i32, a: usize): void {
+// @ts-ignore: decorator
+@inline function simple3(op: i32, n: i32, a: usize): void {
   const x = <usize>load<u32>(a), y = <usize>load<u32>(a, 4) - x, z = <usize>load<u32>(a, 8) - x;
   const out = <usize>load<u32>(a, 12) - x, end = x + span(n);
-  for (let p = x; p < end; p += 16) st(p + out, madd(ld(p), ld(p + y), ld(p + z)));
+  for (let p = x; p < end; p += 16) {
+    const u = ld(p), v = ld(p + y), w = ld(p + z);
+    st(p + out, op == Op.MulAdd ? madd(u, v, w) : op == Op.MulSub ? madd(u, v, neg(w)) : add(add(u, v), w));
+  }
 }
 
 /** Functions that cost far more than the choice between them. */
@@ -113,7 +117,7 @@ function call2(op: i32, n: i32, a: usize): void {
 // exp and log take two vectors at a time; a single last one is done twice rather than by a second copy of the code.
 
 /** exp, or with `signs` = -0 exp(-|x|), of the doubles in x..end to y onwards. */
-function expInto(x: usize, end: usize, y: usize, signs: f64): void {
+export function expInto(x: usize, end: usize, y: usize, signs: f64): void {
   const shift = y - x, or = splat(signs);
   for (let p = x; p < end; p += 32) {
     const p1 = p + (end - p > 16 ? 16 : 0);
@@ -172,7 +176,11 @@ function logistic(op: i32, n: i32, a: usize): void {
 }
 
 export function addMap(n: i32, a: usize): void { simple2(Op.Add, n, a); }
+export function subMap(n: i32, a: usize): void { simple2(Op.Sub, n, a); }
 export function mulMap(n: i32, a: usize): void { simple2(Op.Mul, n, a); }
+export function mulAdd(n: i32, a: usize): void { simple3(Op.MulAdd, n, a); }
+export function add3(n: i32, a: usize): void { simple3(Op.Add3, n, a); }
+
 export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
   switch (op) {
     case Op.Neg: return simple1(Op.Neg, n, a);
@@ -186,9 +194,9 @@ export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.Sigmoid:
     case Op.Softplus:
     case Op.LogSigmoid: return logistic(op, n, a);
-    case Op.Add: return simple2(Op.Add, n, a);
-    case Op.Sub: return simple2(Op.Sub, n, a);
-    case Op.Mul: return simple2(Op.Mul, n, a);
+    case Op.Add: return addMap(n, a);
+    case Op.Sub: return subMap(n, a);
+    case Op.Mul: return mulMap(n, a);
     case Op.Div: return simple2(Op.Div, n, a);
     case Op.Min: return simple2(Op.Min, n, a);
     case Op.Max: return simple2(Op.Max, n, a);
@@ -197,6 +205,8 @@ export function runMap(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.LogAddExp:
     case Op.Lbeta: return call2(op, n, a);
     case Op.MulAdd: return mulAdd(n, a);
+    case Op.MulSub: return simple3(Op.MulSub, n, a);
+    case Op.Add3: return add3(n, a);
     case Op.VonMisesCdf:
     case Op.VonMisesCdfDerivative:
     case Op.VonMisesSampleDerivative: return runScalar(op, n, a);

@@ -249,6 +249,16 @@ export function log(x: v128): v128 {
   return v128.bitselect(x, logParts(u, div(c, u), u, true, false), splat(-0.0));
 }
 
+/** The same for 0 <= x < ∞ given w = 1/(1 + x), by one division less. */
+// @ts-ignore: decorator
+@inline export function log1pGiven(x: v128, w: v128): v128 {
+  const one = lds(L + 96);
+  const u = add(one, x);
+  const b = sub(u, one);
+  const c = add(sub(one, sub(u, b)), sub(x, b));
+  return logParts(u, mul(c, w), u, true, false);
+}
+
 /** Lanes that `log1pOf` cannot do. */
 // @ts-ignore: decorator
 @inline export function log1pSpecial(x: v128): v128 {

@@ -43,6 +43,16 @@ export const enum Op {
 
   /** in[rows][m], m; out[m]: SumRows into zeros, and Fold, where one block has all rows */
   Total = 18,
+  /** left[rows][m], right[rows][m], m; accumulator[4][m]: SumRows of the products */
+  SumProducts = 19,
+  /** left[rows][m], right[rows][m], m; out[m]: Total of the products */
+  TotalProducts = 20,
+  /** a[rows][m], b, c, flags, m; out[rows][m] = a·b + c; flags 1, 2 (one at least): b, c is one row for all, 4: a·b − c; m even */
+  MulAddRows = 21,
+  /** left[rows][k][lanes], right, k, lanes; out[rows][lanes]: SumEvent of the products */
+  SumEventProducts = 22,
+  /** in[rows][k][lanes], first[rows][lanes], k, lanes; out[rows][lanes] = first + in[0] + in[1] + … */
+  SumEventOnto = 23,
 
   // ---- maps, all over n doubles: assembly/maps.ts
   /** in; out (for every unary map) */
@@ -92,6 +102,10 @@ export const enum Op {
   VonMisesCdfDerivative = 107,
   /** x, κ; ∂x/∂κ where it stays: the implicit gradient of a draw */
   VonMisesSampleDerivative = 108,
+  /** a, b, c; out = (a + b) + c */
+  Add3 = 110,
+  /** a, b, c; out = a·b − c */
+  MulSub = 111,
   /** a, b, c; out = a·b + c */
   MulAdd = 112,
   // Scalar code, one element after the other: assembly/special/kernels.ts

@@ -2,7 +2,7 @@
 // the two bias corrections fold into the step and the epsilon, so that an element costs one square root and one division.
 // The invariant: elements do not see each other, hence any split of the vector gives the same bits.
 
-import { add, div, ld, lds, madd, mul, splat, sqrt, st } from "./lanes";
+import { add, div, ld, madd, mul, splat, sqrt, st } from "./lanes";
 
 /** Places in the array of settings an optimiser keeps (doubles). The powers start at 1 and are advanced by every step. */
 const RATE: usize = 0;
@@ -12,17 +12,18 @@ const EPSILON: usize = 24;
 const POWER1: usize = 32;
 const POWER2: usize = 40;
 
-/** The same numbers as vectors, where the loop loads them from. */
-const SETTINGS: usize = memory.data(48, 16);
-
+/** The decays b1 and b2, what they leave to a gradient, the rate and epsilon are locals of `adam`: its loop keeps all six in registers. */
 // @ts-ignore: decorator
-@inline function element(at: usize, parameters: usize, gradient: usize, first: usize, second: usize): void {
+@inline function element(
+  at: usize, parameters: usize, gradient: usize, first: usize, second: usize, b1: v128, c1: v128, b2: v128, c2: v128, rate: v128,
+  epsilon: v128,
+): void {
   const g = ld(gradient + at);
-  const m = madd(lds(SETTINGS + 8), g, mul(lds(SETTINGS), ld(first + at)));
-  const v = madd(mul(lds(SETTINGS + 24), g), g, mul(lds(SETTINGS + 16), ld(second + at)));
+  const m = madd(c1, g, mul(b1, ld(first + at)));
+  const v = madd(mul(c2, g), g, mul(b2, ld(second + at)));
   st(first + at, m);
   st(second + at, v);
-  st(parameters + at, add(ld(parameters + at), div(mul(lds(SETTINGS + 32), m), add(sqrt(v), lds(SETTINGS + 40)))));
+  st(parameters + at, add(ld(parameters + at), div(mul(rate, m), add(sqrt(v), epsilon))));
 }
 
 /** beta^(t + 1) from beta^t, and 0 once 1 - beta^t has long been 1: a subnormal power costs 60 ns at every step from t = 6,700 on. */
@@ -44,21 +45,15 @@ export function adam(n: i32, parameters: usize, gradient: usize, first: usize, s
   store<f64>(settings, power2, POWER2);
   // rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon), numerator and denominator multiplied by sqrt(1 - b2^t)
   const root = Math.sqrt(1 - power2);
-  store<f64>(SETTINGS, beta1);
-  store<f64>(SETTINGS, 1 - beta1, 8);
-  store<f64>(SETTINGS, beta2, 16);
-  store<f64>(SETTINGS, 1 - beta2, 24);
-  store<f64>(SETTINGS, load<f64>(settings, RATE) * root / (1 - power1), 32);
-  store<f64>(SETTINGS, load<f64>(settings, EPSILON) * root, 40);
+  const b1 = splat(beta1), c1 = splat(1 - beta1), b2 = splat(beta2), c2 = splat(1 - beta2);
+  const rate = splat(load<f64>(settings, RATE) * root / (1 - power1)), epsilon = splat(load<f64>(settings, EPSILON) * root);
   const end = (<usize>(n + 1) >> 1) << 4;
   let at: usize = 0;
-  for (; at + 64 <= end; at += 64) {
-    element(at, parameters, gradient, first, second);
-    element(at + 16, parameters, gradient, first, second);
-    element(at + 32, parameters, gradient, first, second);
-    element(at + 48, parameters, gradient, first, second);
+  for (; at + 32 <= end; at += 32) {
+    element(at, parameters, gradient, first, second, b1, c1, b2, c2, rate, epsilon);
+    element(at + 16, parameters, gradient, first, second, b1, c1, b2, c2, rate, epsilon);
   }
-  for (; at < end; at += 16) element(at, parameters, gradient, first, second);
+  if (at < end) element(at, parameters, gradient, first, second, b1, c1, b2, c2, rate, epsilon);
 }
 
 /** average += weight (values - average), over n doubles: the running mean of iterates, weighted by the caller. */

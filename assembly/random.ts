@@ -26,8 +26,8 @@ export const SAMPLES: u32 = 3 << 28;
 export const SCRAMBLES: u32 = 4 << 28;
 export const STREAM: u32 = (1 << 28) - 1;
 
-/** Where `philox` leaves its words: [word 0..3][counter 0..3]. */
-export const WORDS: usize = memory.data(64, 16);
+/** Where `philox` leaves its words, [word 0..3][counter 0..3], as a rule; the next 64 bytes are the other place. */
+export const WORDS: usize = memory.data(128, 128);
 /** What `convert` makes of them: [coordinate within the block][counter 0..3]. */
 export const VALUES: usize = memory.data(128, 16);
 const LINE: usize = memory.data(64, 16);
@@ -66,30 +66,43 @@ const REALS: usize = memory.data<f64>([
 // @ts-ignore: decorator
 @inline function odd(low: v128, high: v128): v128 { return v128.shuffle<u32>(low, high, 1, 3, 5, 7); }
 
-/** Ten rounds of Philox on four counters (lane i of c0..c3 is counter i), key (k0, k1), into WORDS. 25 ns. */
-export function philox(c0: v128, c1: v128, c2: v128, c3: v128, k0: u32, k1: u32): void {
+/**
+ * Ten rounds of Philox on four counters (lane i of c0..c3 is counter i), key (k0, k1), into `words`. 14 ns, all of it latency: whoever
+ * needs many should have other work between two of them. Two rounds a turn save moves between registers.
+ */
+export function philox(c0: v128, c1: v128, c2: v128, c3: v128, k0: u32, k1: u32, words: usize): void {
   const m0 = v128.load32_splat(PHILOX);
   const m1 = v128.load32_splat(PHILOX, 4);
   const w0 = v128.load32_splat(PHILOX, 8);
   const w1 = v128.load32_splat(PHILOX, 12);
   let key0 = i32x4.splat(k0);
   let key1 = i32x4.splat(k1);
-  for (let round = 0; round < 10; round++) {
-    const low0 = i64x2.extmul_low_i32x4_u(c0, m0);
-    const high0 = i64x2.extmul_high_i32x4_u(c0, m0);
-    const low1 = i64x2.extmul_low_i32x4_u(c2, m1);
-    const high1 = i64x2.extmul_high_i32x4_u(c2, m1);
-    c0 = v128.xor(odd(low1, high1), v128.xor(c1, key0));
+  for (let round = 0; round < 5; round++) {
+    let low0 = i64x2.extmul_low_i32x4_u(c0, m0);
+    let high0 = i64x2.extmul_high_i32x4_u(c0, m0);
+    let low1 = i64x2.extmul_low_i32x4_u(c2, m1);
+    let high1 = i64x2.extmul_high_i32x4_u(c2, m1);
+    const d0 = v128.xor(odd(low1, high1), v128.xor(c1, key0));
+    const d1 = even(low1, high1);
+    const d2 = v128.xor(odd(low0, high0), v128.xor(c3, key1));
+    const d3 = even(low0, high0);
+    key0 = i32x4.add(key0, w0);
+    key1 = i32x4.add(key1, w1);
+    low0 = i64x2.extmul_low_i32x4_u(d0, m0);
+    high0 = i64x2.extmul_high_i32x4_u(d0, m0);
+    low1 = i64x2.extmul_low_i32x4_u(d2, m1);
+    high1 = i64x2.extmul_high_i32x4_u(d2, m1);
+    c0 = v128.xor(odd(low1, high1), v128.xor(d1, key0));
     c1 = even(low1, high1);
-    c2 = v128.xor(odd(low0, high0), v128.xor(c3, key1));
+    c2 = v128.xor(odd(low0, high0), v128.xor(d3, key1));
     c3 = even(low0, high0);
     key0 = i32x4.add(key0, w0);
     key1 = i32x4.add(key1, w1);
   }
-  v128.store(WORDS, c0);
-  v128.store(WORDS, c1, 16);
-  v128.store(WORDS, c2, 32);
-  v128.store(WORDS, c3, 48);
+  v128.store(words, c0);
+  v128.store(words, c1, 16);
+  v128.store(words, c2, 32);
+  v128.store(words, c3, 48);
 }
 
 /** Uniforms of (0, 1) from the upper 52 bits of each lane: odd multiples of 2^-53, so that u and 1 - u are equally exact. */
@@ -163,11 +176,11 @@ export function quarterCosine(t: v128): v128 {
 
 /** The values of four counters, row by row: [coordinate of the block][counter]; only rows 0 and (normals) 2 unless `all`. */
 // @ts-ignore: decorator
-@inline function rows(kind: u32, all: bool, to: usize, row: usize): void {
-  const a = ld(WORDS);
-  const b = v128.load(WORDS, 16);
-  const c = v128.load(WORDS, 32);
-  const d = v128.load(WORDS, 48);
+@inline function rows(kind: u32, all: bool, to: usize, row: usize, words: usize = WORDS): void {
+  const a = ld(words);
+  const b = v128.load(words, 16);
+  const c = v128.load(words, 32);
+  const d = v128.load(words, 48);
   if (kind == NORMALS) {
     normalPairs(a, b, to, 16, row << 1);
     if (all) normalPairs(c, d, to + row, 16, row << 1);
@@ -181,9 +194,9 @@ export function quarterCosine(t: v128): v128 {
   }
 }
 
-/** VALUES from WORDS: four normals or two uniforms of each counter. */
-export function convert(kind: u32): void {
-  rows(kind, true, VALUES, 32);
+/** VALUES from words: four normals of each counter. */
+export function convert(words: usize): void {
+  rows(NORMALS, true, VALUES, 32, words);
 }
 
 /** Two counters (the upper two if `upper`) in a line: [counter][coordinate of the block]. */
@@ -217,7 +230,7 @@ function fill(
     let c0 = i32x4.add(block, i32x4(0, 1, 2, 3));
     const c1 = i32x4.splat(firstDraw);
     for (let first: u32 = 0, end: u32 = 0; first < stop; first = end) {
-      philox(c0, c1, c2, c3, seedLow, seedHigh);
+      philox(c0, c1, c2, c3, seedLow, seedHigh, WORDS);
       c0 = i32x4.add(c0, i32x4.splat(4));
       for (let upper = 0; upper < 2 && first < stop; upper++, first = end) {
         end = first + (per << 1);
@@ -241,7 +254,7 @@ function fill(
     const c0 = i32x4.add(blockLane, i32x4.splat(first >> shift));
     const all = first + 1 < stop;
     for (let draw: u32 = 0; draw < draws; draw += wide) {
-      philox(c0, i32x4.add(drawLane, i32x4.splat(draw)), c2, c3, seedLow, seedHigh);
+      philox(c0, i32x4.add(drawLane, i32x4.splat(draw)), c2, c3, seedLow, seedHigh, WORDS);
       if (!spread && first >= skip && first + per <= stop && draw + 4 <= draws) {
         rows(kind, all, out + (<usize>(first - skip) * row + (<usize>draw << 3)), row);
         continue;
@@ -297,7 +310,7 @@ export function fillBits(
     for (let draw: u32 = 0; draw < draws; draw += wide) {
       let c1 = i32x4.splat(firstDraw + draw);
       if (wide == 4) c1 = i32x4.add(c1, lanes);
-      philox(c0, c1, c2, c3, seedLow, seedHigh);
+      philox(c0, c1, c2, c3, seedLow, seedHigh, WORDS);
       for (let c = max(first, skip); c < min(first + 16 / wide, stop); c++)
         for (let d = draw; d < min(draw + wide, draws); d++)
           store<u32>(
@@ -310,6 +323,6 @@ export function fillBits(
 
 /** One Philox block, four words to `out`: the generator itself, for its known-answer test. */
 export function philoxBlock(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32, out: usize): void {
-  philox(i32x4.splat(c0), i32x4.splat(c1), i32x4.splat(c2), i32x4.splat(c3), k0, k1);
+  philox(i32x4.splat(c0), i32x4.splat(c1), i32x4.splat(c2), i32x4.splat(c3), k0, k1, WORDS);
   for (let i: usize = 0; i < 4; i++) store<u32>(out + (i << 2), load<u32>(WORDS + (i << 4)));
 }

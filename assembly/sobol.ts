@@ -54,7 +54,7 @@ export function sobol(
     if (!lane) {
       philox(
         i32x4.add(i32x4.splat(firstDimension + d), i32x4(0, 1, 2, 3)), i32x4.splat(0), i32x4.splat(step),
-        i32x4.splat(SCRAMBLES | (stream & STREAM)), seedLow, seedHigh);
+        i32x4.splat(SCRAMBLES | (stream & STREAM)), seedLow, seedHigh, WORDS);
     }
     const seed0 = load<u32>(WORDS + lane);
     const seed1 = load<u32>(WORDS + lane, 16);

@@ -79,10 +79,23 @@ export function broadcast(blockRows: i32, a: usize): void {
   }
 }
 
-export function sumRows(rows: i32, a: usize): void {
+/** The vector at `p` or, with `products`, times that `other` bytes further on, added to s. */
+// @ts-ignore: decorator
+@inline function plus(s: v128, p: usize, other: usize, products: bool): v128 {
+  return products ? madd(ld(p), ld(p + other), s) : add(s, ld(p));
+}
+// @ts-ignore: decorator
+@inline function plus1(s: v128, p: usize, other: usize, products: bool): v128 {
+  return products ? madd(ld1(p), ld1(p + other), s) : add(s, ld1(p));
+}
+
+/** Rows, or with `products` their products with those of another array, to one of four partial sums by their number. */
+// @ts-ignore: decorator
+@inline function accumulateRows(rows: i32, a: usize, products: bool): void {
   const input = arg(a, 0);
-  const m = int(a, 1);
-  const out = arg(a, 2);
+  const other = products ? arg(a, 1) - input : 0;
+  const m = int(a, products ? 2 : 1);
+  const out = arg(a, products ? 3 : 2);
   if (m == 1) {
     // The four partial sums are the lanes of two vectors.
     let s = ld(out);
@@ -90,13 +103,15 @@ export function sumRows(rows: i32, a: usize): void {
     let p = input;
     const end = input + ((<usize>rows >> 2) << 5);
     for (; p < end; p += 32) {
-      s = add(s, ld(p));
-      t = add(t, ld(p + 16));
+      s = plus(s, p, other, products);
+      t = plus(t, p + 16, other, products);
     }
     st(out, s);
     st(out + 16, t);
-    for (let r = 0; r < (rows & 3); r++)
-      store<f64>(out + (<usize>r << 3), load<f64>(out + (<usize>r << 3)) + load<f64>(p + (<usize>r << 3)));
+    for (let r = 0; r < (rows & 3); r++, p += 8) {
+      const at = out + (<usize>r << 3);
+      st1(at, plus1(ld1(at), p, other, products));
+    }
     return;
   }
   const bytes = <usize>m << 3;
@@ -108,7 +123,7 @@ export function sumRows(rows: i32, a: usize): void {
     if (single) {
       for (let r = 0; r < rows; r++, p += bytes) {
         const at = q + <usize>(r & 3) * bytes;
-        store<f64>(at, load<f64>(at) + load<f64>(p));
+        st1(at, plus1(ld1(at), p, other, products));
       }
       continue;
     }
@@ -117,16 +132,16 @@ export function sumRows(rows: i32, a: usize): void {
     let s2 = ld(q + 2 * bytes);
     let s3 = ld(q + 3 * bytes);
     for (let r = 0; r < whole; r += 4) {
-      s0 = add(s0, ld(p));
-      s1 = add(s1, ld(p + bytes));
-      s2 = add(s2, ld(p + 2 * bytes));
-      s3 = add(s3, ld(p + 3 * bytes));
+      s0 = plus(s0, p, other, products);
+      s1 = plus(s1, p + bytes, other, products);
+      s2 = plus(s2, p + 2 * bytes, other, products);
+      s3 = plus(s3, p + 3 * bytes, other, products);
       p += 4 * bytes;
     }
     const rest = rows & 3;
-    if (rest > 0) s0 = add(s0, ld(p));
-    if (rest > 1) s1 = add(s1, ld(p + bytes));
-    if (rest > 2) s2 = add(s2, ld(p + 2 * bytes));
+    if (rest > 0) s0 = plus(s0, p, other, products);
+    if (rest > 1) s1 = plus(s1, p + bytes, other, products);
+    if (rest > 2) s2 = plus(s2, p + 2 * bytes, other, products);
     st(q, s0);
     st(q + bytes, s1);
     st(q + 2 * bytes, s2);
@@ -134,11 +149,16 @@ export function sumRows(rows: i32, a: usize): void {
   }
 }
 
-/** All rows at once: what sumRows into zeros, and fold, give. */
-export function total(rows: i32, a: usize): void {
+export function sumRows(rows: i32, a: usize): void { accumulateRows(rows, a, false); }
+function sumProducts(rows: i32, a: usize): void { accumulateRows(rows, a, true); }
+
+/** All rows at once: what accumulateRows into zeros, and fold, give. */
+// @ts-ignore: decorator
+@inline function totalRows(rows: i32, a: usize, products: bool): void {
   const input = arg(a, 0);
-  const m = int(a, 1);
-  const out = arg(a, 2);
+  const other = products ? arg(a, 1) - input : 0;
+  const m = int(a, products ? 2 : 1);
+  const out = arg(a, products ? 3 : 2);
   const bytes = <usize>m << 3;
   const whole = rows & ~3;
   const rest = rows & 3;
@@ -150,18 +170,51 @@ export function total(rows: i32, a: usize): void {
     let s2 = s0;
     let s3 = s0;
     for (let r = 0; r < whole; r += 4) {
-      s0 = add(s0, ld(p));
-      s1 = add(s1, ld(p + bytes));
-      s2 = add(s2, ld(p + 2 * bytes));
-      s3 = add(s3, ld(p + 3 * bytes));
+      s0 = plus(s0, p, other, products);
+      s1 = plus(s1, p + bytes, other, products);
+      s2 = plus(s2, p + 2 * bytes, other, products);
+      s3 = plus(s3, p + 3 * bytes, other, products);
       p += 4 * bytes;
     }
-    if (rest > 0) s0 = add(s0, ld(p));
-    if (rest > 1) s1 = add(s1, ld(p + bytes));
-    if (rest > 2) s2 = add(s2, ld(p + 2 * bytes));
+    if (rest > 0) s0 = plus(s0, p, other, products);
+    if (rest > 1) s1 = plus(s1, p + bytes, other, products);
+    if (rest > 2) s2 = plus(s2, p + 2 * bytes, other, products);
     const v = add(add(s0, s2), add(s1, s3));
     if (i + 8 == bytes) st1(out + i, v);
     else st(out + i, v);
+  }
+}
+
+export function total(rows: i32, a: usize): void { totalRows(rows, a, false); }
+export function totalProducts(rows: i32, a: usize): void { totalRows(rows, a, true); }
+
+/** One vector of lanes in all rows of a·b + c, from the arrays' `a` to the last `end`; b or c may be the same in all rows. */
+// @ts-ignore: decorator
+@inline function mulAddColumn(
+  a: usize, end: usize, bytes: usize, b: usize, c: usize, out: usize, sameB: bool, sameC: bool, flip: v128,
+): void {
+  const v = ld(a + b), w = v128.xor(ld(a + c), flip);
+  const two = bytes << 1;
+  for (; a < end - bytes; a += two) {
+    const next = a + bytes;
+    st(a + out, madd(ld(a), sameB ? v : ld(a + b), sameC ? w : v128.xor(ld(a + c), flip)));
+    st(next + out, madd(ld(next), sameB ? v : ld(next + b), sameC ? w : v128.xor(ld(next + c), flip)));
+  }
+  if (a < end) st(a + out, madd(ld(a), sameB ? v : ld(a + b), sameC ? w : v128.xor(ld(a + c), flip)));
+}
+
+/** a·b ± c, where b or c is one row for all: lanes outside, rows inside, so that it is read once. */
+export function mulAddRows(rows: i32, args: usize): void {
+  const a = arg(args, 0);
+  const flags = int(args, 3);
+  const bytes = <usize>int(args, 4) << 3;
+  const b = arg(args, 1) - a, c = arg(args, 2) - a, out = arg(args, 5) - a;
+  const flip = splat(flags & 4 ? -0.0 : 0.0);
+  const size = <usize>rows * bytes;
+  for (let p = a; p < a + bytes; p += 16) {
+    if (!(flags & 1)) mulAddColumn(p, p + size, bytes, b, c, out, false, true, flip);
+    else if (flags & 2) mulAddColumn(p, p + size, bytes, b, c, out, true, true, flip);
+    else mulAddColumn(p, p + size, bytes, b, c, out, true, false, flip);
   }
 }
 
@@ -179,24 +232,35 @@ export function fold(a: usize): void {
   }
 }
 
-export function sumEvent(rows: i32, a: usize): void {
-  const input = arg(a, 0);
-  const events = int(a, 1);
-  const lanes = int(a, 2);
-  const out = arg(a, 3);
-  const bytes = <usize>lanes << 3;
-  let p = input;
-  let q = out;
-  for (let r = 0; r < rows; r++) {
-    copy(p, q, lanes);
-    p += bytes;
-    for (let k = 1; k < events; k++) {
-      accumulate(p, q, lanes);
-      p += bytes;
+/** Events of a row one after another: themselves (SumEvent), their products with another array's, or onto what that has for the row. */
+// @ts-ignore: decorator
+@inline function sumEvents(op: i32, rows: i32, a: usize): void {
+  const products = op == Op.SumEventProducts, onto = op == Op.SumEventOnto;
+  const k: usize = products || onto ? 2 : 1;
+  let input = arg(a, 0);
+  const other = products ? arg(a, 1) - input : 0;
+  let first = onto ? arg(a, 1) : 0;
+  const bytes = <usize>int(a, k + 1) << 3;
+  const event = <usize>int(a, k) * bytes;
+  let out = arg(a, k + 2);
+  for (const end = input + <usize>rows * event; input < end; input += event, out += bytes) {
+    for (let i: usize = 0; i < bytes; i += 16) {
+      // The last lane of an odd number is read with what follows it, and stored alone.
+      let p = input + i;
+      const last = p + event;
+      let s = products ? mul(ld(p), ld(p + other)) : ld(p);
+      if (onto) s = add(ld(first + i), s);
+      for (p += bytes; p < last; p += bytes) s = plus(s, p, other, products);
+      if (i + 8 == bytes) st1(out + i, s);
+      else st(out + i, s);
     }
-    q += bytes;
+    if (onto) first += bytes;
   }
 }
+
+export function sumEvent(rows: i32, a: usize): void { sumEvents(Op.SumEvent, rows, a); }
+export function sumEventProducts(rows: i32, a: usize): void { sumEvents(Op.SumEventProducts, rows, a); }
+export function sumEventOnto(rows: i32, a: usize): void { sumEvents(Op.SumEventOnto, rows, a); }
 
 function gather(rows: i32, a: usize): void {
   const source = arg(a, 0);
@@ -488,6 +552,11 @@ export function runStructure(op: i32, rows: i32, n: i32, a: usize): void {
     case Op.SumRows: return sumRows(rows, a);
     case Op.Fold: return fold(a);
     case Op.Total: return total(rows, a);
+    case Op.SumProducts: return sumProducts(rows, a);
+    case Op.TotalProducts: return totalProducts(rows, a);
+    case Op.MulAddRows: return mulAddRows(rows, a);
+    case Op.SumEventProducts: return sumEventProducts(rows, a);
+    case Op.SumEventOnto: return sumEventOnto(rows, a);
     case Op.SumEvent: return sumEvent(rows, a);
     case Op.Gather: return gather(rows, a);
     case Op.ScatterAdd: return scatterAdd(rows, a);

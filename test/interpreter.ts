@@ -78,6 +78,11 @@ const binary =
   (_rows, n, x, y, out) => {
     for (let i = 0; i < n; i++) array(out)[i] = f(array(x)[i]!, array(y)[i]!);
   };
+const ternary =
+  (f: (x: number, y: number, w: number) => number): Instruction =>
+  (_rows, n, x, y, w, out) => {
+    for (let i = 0; i < n; i++) array(out)[i] = f(array(x)[i]!, array(y)[i]!, array(w)[i]!);
+  };
 const real =
   (f: (...x: C[]) => C) =>
   (...x: number[]): number =>
@@ -109,6 +114,37 @@ export const instructions: Partial<Record<Op, Instruction>> = {
         return sum;
       };
       array(out)[j] = part(0) + part(2) + (part(1) + part(3));
+    }),
+  [Op.SumProducts]: (rows, _n, left, right, m, accumulator) =>
+    each(rows, int(m), (at, r, j) => {
+      array(accumulator)[(r % 4) * int(m) + j]! += array(left)[at]! * array(right)[at]!;
+    }),
+  [Op.TotalProducts]: (rows, _n, left, right, m, out) => {
+    const sums = new Float64Array(4 * int(m));
+    instructions[Op.SumProducts]!(rows, 0, left, right, m, sums);
+    instructions[Op.Fold]!(1, 0, sums, m, out);
+  },
+  [Op.MulAddRows]: (rows, _n, a, b, c, flags, m, out) =>
+    each(rows, int(m), (at, _r, j) => {
+      const product = array(a)[at]! * array(b)[int(flags) & 1 ? j : at]!;
+      const last = array(c)[int(flags) & 2 ? j : at]!;
+      array(out)[at] = int(flags) & 4 ? product - last : product + last;
+    }),
+  [Op.SumEventProducts]: (rows, _n, left, right, events, lanes, out) =>
+    each(rows, int(lanes), (at, r, lane) => {
+      let sum = 0;
+      for (let k = 0; k < int(events); k++) {
+        const i = (r * int(events) + k) * int(lanes) + lane;
+        const product = array(left)[i]! * array(right)[i]!;
+        sum = k ? sum + product : product;
+      }
+      array(out)[at] = sum;
+    }),
+  [Op.SumEventOnto]: (rows, _n, input, first, events, lanes, out) =>
+    each(rows, int(lanes), (at, r, lane) => {
+      let sum = array(first)[at]!;
+      for (let k = 0; k < int(events); k++) sum += array(input)[(r * int(events) + k) * int(lanes) + lane]!;
+      array(out)[at] = sum;
     }),
   [Op.SumEvent]: overEvent((x) => x.reduce((a, b) => a + b)),
   [Op.Gather]: (rows, _n, source, which, m, out) =>
@@ -201,9 +237,9 @@ export const instructions: Partial<Record<Op, Instruction>> = {
   [Op.LogAddExp]: binary((x, y) => Math.max(x, y) + Math.log1p(Math.exp(-Math.abs(x - y)))),
   [Op.Lbeta]: binary(real(z.lbeta)),
   [Op.Less]: binary((x, y) => (x < y ? 1 : 0)),
-  [Op.MulAdd]: (_rows, n, x, y, w, out) => {
-    for (let i = 0; i < n; i++) array(out)[i] = array(x)[i]! * array(y)[i]! + array(w)[i]!;
-  },
+  [Op.Add3]: ternary((x, y, w) => x + y + w),
+  [Op.MulAdd]: ternary((x, y, w) => x * y + w),
+  [Op.MulSub]: ternary((x, y, w) => x * y - w),
 };
 
 // ---- graphs

@@ -192,10 +192,39 @@ export function instructionTests(build: BuildName): void {
       }
     });
 
+    test("sums of products go the way of sums", () => {
+      for (const [rows, event, draws] of shapes(build)) {
+        const m = event * draws;
+        const [left, right] = [summed(rows * m), summed(rows * m)];
+        const size = fused ? () => 1e-15 * rows * event * largest(left) * largest(right) : exact;
+        check(Op.SumProducts, rows, rows * m, [left, right, m, sums(4 * m)], size);
+        check(Op.TotalProducts, rows, rows * m, [left, right, m, out(m)], size);
+        check(Op.SumEventProducts, rows, rows * m, [left, right, event, draws, out(rows * draws)], size);
+        // Squares: one array twice.
+        const zeros = { before: new Float64Array(4 * m), room: 0 };
+        const [squares] = runKernel(Op.SumProducts, rows, rows * m, [left, left, m, zeros]);
+        const [total] = runKernel(Op.TotalProducts, rows, rows * m, [left, left, m, out(m)]);
+        expect(total).toEqual(runKernel(Op.Fold, 1, m, [squares!, m, out(m)])[0]);
+      }
+    });
+
+    test("MulAddRows repeats one row of a factor, of the addend, or of both", () => {
+      for (const [rows, event, draws] of shapes(build)) {
+        const m = event * draws;
+        if (m % 2) continue;
+        for (const flags of [1, 2, 3, 5, 6, 7]) {
+          const [a, b, c] = [summed(rows * m), summed(flags & 1 ? m : rows * m), summed(flags & 2 ? m : rows * m)];
+          const size = fused ? () => 3e-16 * (largest(a) * largest(b) + largest(c)) : exact;
+          check(Op.MulAddRows, rows, rows * m, [a, b, c, flags, m, out(rows * m)], size);
+        }
+      }
+    });
+
     test("SumEvent and the running sums add events in their order, also in place", () => {
       for (const [rows, event, draws] of shapes(build)) {
         const n = rows * event * draws;
         check(Op.SumEvent, rows, n, [summed(n), event, draws, out(rows * draws)]);
+        check(Op.SumEventOnto, rows, n, [summed(n), summed(rows * draws), event, draws, out(rows * draws)]);
         for (const op of [Op.CumulativeSum, Op.CumulativeSumReversed]) {
           check(op, rows, n, [summed(n), event, draws, out(n)]);
           check(op, rows, n, [sums(n), event, draws, { same: 0 }]);
@@ -337,21 +366,18 @@ export function instructionTests(build: BuildName): void {
           if (n <= 9) check(op, 1, n, [x, { before: y, room: n & 1 }, { same: 1 }], tolerance);
         }
         const [x, y, w] = [values(n, line), values(n, line), values(n, line)];
-        check(
-          Op.MulAdd,
-          1,
-          n,
-          [x, y, w, out(n, n & 1)],
-          fused ? (_e, i) => 3e-16 * (Math.abs(x[i]! * y[i]!) + Math.abs(w[i]!)) : exact,
-        );
+        const once: Tolerance = fused ? (_e, i) => 3e-16 * (Math.abs(x[i]! * y[i]!) + Math.abs(w[i]!)) : exact;
+        check(Op.MulAdd, 1, n, [x, y, w, out(n, n & 1)], once);
+        check(Op.MulSub, 1, n, [x, y, w, out(n, n & 1)], once);
+        check(Op.Add3, 1, n, [x, y, w, out(n, n & 1)]);
       }
     });
 
     test("every opcode of a map is among those tested", () => {
-      const tested = [...unary, ...binary].map(([op]) => op);
+      const tested = [...[...unary, ...binary].map(([op]) => op), Op.Add3, Op.MulAdd, Op.MulSub];
       const specified = Object.keys(instructions)
         .map(Number)
-        .filter((op) => op >= 64 && op !== Op.MulAdd);
+        .filter((op) => op >= 64);
       expect(new Set(tested)).toEqual(new Set(specified));
     });
 

@@ -2,9 +2,9 @@
 // −(1 + g·z)/scale, the last including the derivative of the addend −log(scale). Half families have loc = 0 and support x ≥ 0.
 
 import { abs, add, div, lds, madd, mul, neg, select, sub } from "../lanes";
-import { expm1, log, log1p } from "../math";
+import { expm1, log, log1pGiven } from "../math";
 import { Op } from "../opcodes";
-import { bytes, get, give, HALF, lt, MINUS_ZERO, ne, ONE, outside, TWO, write3, write4, ZERO } from "./common";
+import { bytes, get, give, HALF, le, lt, MINUS_ZERO, ne, ONE, outside, TWO, write3, write4, ZERO } from "./common";
 
 // @ts-ignore: decorator
 @inline function standardized(a: usize, i: usize, r: v128): v128 { return mul(sub(get(a, 0, i), get(a, 2, i)), r); }
@@ -16,13 +16,13 @@ import { bytes, get, give, HALF, lt, MINUS_ZERO, ne, ONE, outside, TWO, write3, 
   write4(a + 12, i, f, d, neg(d), neg(mul(r, onePlus)));
 }
 
-const FAR: usize = memory.data<f64>([1e9]);
+const FAR: usize = memory.data<f64>([1e18]);
 
-/** log(1 + z²), also where z² overflows. */
-function log1pSquare(z: v128): v128 {
-  const far = lt(lds(FAR), abs(z));
-  const l = log1p(mul(z, z));
-  return v128.any_true(far) ? select(far, mul(TWO(), log(abs(z))), l) : l;
+/** log(1 + q), q = z², given w = 1/(1 + q); also where z² overflows. */
+function log1pSquare(z: v128, q: v128, w: v128): v128 {
+  const l = log1pGiven(q, w);
+  const near = le(q, lds(FAR));
+  return i64x2.all_true(near) ? l : select(near, l, mul(TWO(), log(abs(z))));
 }
 
 /** q/(1 + q) for q in [0, ∞], given w = 1/(1 + q). */
@@ -39,8 +39,8 @@ function cauchy(n: i32, a: usize, half: bool): void {
     const q = mul(z, z);
     const one = ONE();
     const two = TWO();
-    const lp = neg(log1pSquare(z));
     const w = div(one, add(one, q));
+    const lp = neg(log1pSquare(z, q, w));
     const g = neg(mul(two, mul(z, w)));
     const onePlus = sub(one, mul(two, odds(q, w, one)));
     if (half) write3(a + 8, i, outside(lt(x, ZERO()), lp), mul(g, r), neg(mul(r, onePlus)));
@@ -63,8 +63,8 @@ function student(n: i32, a: usize, half: bool): void {
     const top = add(get(a, 2, i), one);
     const t = mul(z, root);
     const q = mul(t, t);
-    const l = log1pSquare(t);
     const w = div(one, add(one, q));
+    const l = log1pSquare(t, q, w);
     const h = odds(q, w, one);
     const slope = madd(root, root, one);
     const d = mul(r, mul(mul(slope, z), w));

@@ -20,7 +20,7 @@ export function seed(low: u32, high: u32, stream: u32): void {
 
 /** VARIATES for four counters. */
 function variates(kind: i32, element: v128, block: v128): void {
-  philox(element, block, i32x4.splat(0), i32x4.splat(last), seedLow, seedHigh);
+  philox(element, block, i32x4.splat(0), i32x4.splat(last), seedLow, seedHigh, WORDS);
   const a = ld(WORDS);
   const b = v128.load(WORDS, 16);
   const c = v128.load(WORDS, 32);

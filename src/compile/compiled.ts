@@ -6,11 +6,13 @@ import type { Program } from "../core/program.js";
 import { rangeError, typeError } from "../errors.js";
 import { elementNames, type Site, type Target } from "../target.js";
 import * as g from "./arithmetic.js";
+import { aroundZero } from "./density.js";
 import { type Destination, type Encoded, encode } from "./encode.js";
+import { fuse } from "./fuse.js";
 import { gradient, scaleOf, type Term } from "./gradient.js";
 import { listingOf } from "./instructions.js";
-import { canonicalise, fuse, type Lowered, lower } from "./lower.js";
-import { constant, eventSize, latent, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
+import { canonicalise, type Lowered, lower } from "./lower.js";
+import { eventSize, latent, type Node, node, output, type Plate, sumEvent, sumRows } from "./node.js";
 import { type PlainGraph, toPlain } from "./plain.js";
 import { hessianVector, obstacles } from "./second.js";
 import { Store } from "./store.js";
@@ -50,18 +52,20 @@ function total(x: Node): Node {
 
 /**
  * The log joint. Densities of one plate and shape are added row by row before they are summed; terms that no latent reaches are
- * summed apart, so that they are computed once.
+ * summed apart, so that they are computed once. Squares of what is normal around 0 are summed as such, without a kernel.
  */
 export function logJoint(terms: readonly Term[]): Node {
   const groups = new Map<string, Node>();
-  const sums: Sums = { latent: constant(0), fixed: constant(0) };
+  const sums: Sums = { latent: [], fixed: [] };
   for (let i = 0; i < terms.length; i++) {
     const { density, value } = terms[i]!;
     if (value) addTo(groups, value);
     if (!density) continue;
     const { call, addend } = density;
     const shape = call.density!.outputShapes[0]!;
-    addTo(groups, output(call, 0));
+    const centred = aroundZero(call);
+    if (centred) addTotal(sums, g.mul(-0.5 * centred.precision, total(g.square(centred.x))));
+    else addTo(groups, output(call, 0));
     if (!addend) continue;
     if (addend.plate === call.plate && addend.shape.length === shape.length) addTo(groups, addend);
     else {
@@ -71,7 +75,8 @@ export function logJoint(terms: readonly Term[]): Node {
     }
   }
   for (const sum of groups.values()) addTotal(sums, total(sum));
-  return g.add(sums.latent, sums.fixed);
+  // What no latent reaches is the first term: it costs nothing where the next is a product.
+  return g.sum(0, ...sums.fixed, ...sums.latent);
 }
 
 /** Adds to the sum of what has the same plate and shape. */
@@ -81,15 +86,14 @@ function addTo(groups: Map<string, Node>, x: Node): void {
   groups.set(key, before ? g.add(before, x) : x);
 }
 
-/** Two sums: of what latents reach, and of the rest. */
+/** Terms that latents reach, and the rest. */
 interface Sums {
-  latent: Node;
-  fixed: Node;
+  readonly latent: Node[];
+  readonly fixed: Node[];
 }
 
 function addTotal(sums: Sums, x: Node): void {
-  if (x.latent) sums.latent = g.add(sums.latent, x);
-  else sums.fixed = g.add(sums.fixed, x);
+  (x.latent ? sums.latent : sums.fixed).push(x);
 }
 
 /** The gradient's node as it is written out: user order, even when the plate is visited in batches. */
@@ -148,7 +152,7 @@ export class CompiledModel implements Target {
       destinations.push({ kind: "gradient", position: raws[i]!.position });
     }
     const all = fuse(canonicalise(roots.concat(values)));
-    this.#main = lower(all.slice(0, roots.length));
+    this.#main = lower(fuse(all.slice(0, roots.length), true));
     this.#mainDestinations = destinations;
     this.#values = lower(all.slice(roots.length));
     this.batches = batchesOf(this.#main);
@@ -283,7 +287,7 @@ export class CompiledModel implements Target {
       roots.push(inUserOrder(product));
       destinations.push({ kind: "gradient", position: raws[i]!.position });
     });
-    const lowered = lower(fuse(canonicalise(roots)));
+    const lowered = lower(fuse(canonicalise(roots), true));
     this.#computeStatics(lowered.statics);
     return encode(lowered, { dimension: 2 * n, draws: 1, store: this.#store, destinations });
   }

@@ -2,8 +2,8 @@
 // the parameters' own level (1/scale, a normaliser), and which part of the log density does not go through the kernel at all (the
 // addend). The kernel's partials are total derivatives, the addend's included, so no gradient flows through either.
 
-import type { Op } from "../../assembly/opcodes.js";
-import { add } from "./arithmetic.js";
+import { Op } from "../../assembly/opcodes.js";
+import { add, numberOf } from "./arithmetic.js";
 import {
   broadcast,
   broadcastAll,
@@ -99,6 +99,19 @@ function multivariateCall(
 export function logProbValue(term: LogProb): Node {
   const core = output(term.call, 0);
   return term.addend ? add(core, stop(term.addend)) : core;
+}
+
+/**
+ * For a latent that is N(0, scale) with a number as its scale: itself and 1/scale². Its log density is −x²/(2 scale²) and an addend, which
+ * costs less as arithmetic than as a kernel: the squares are summed as they are, and the derivative joins what else is added to it.
+ */
+export function aroundZero({ opcode, plate, shape, density }: Node): { x: Node; precision: number } | null {
+  if (opcode !== Op.Normal) return null;
+  const [x, loc, scale] = density!.args as readonly [Node, Node, Node];
+  const size = numberOf(scale);
+  const whole = x.latent && x.plate === plate && x.shape.length === shape.length;
+  const precision = size === undefined ? 0 : 1 / (size * size);
+  return whole && numberOf(loc) === 0 && Number.isFinite(precision) && precision > 0 ? { x, precision } : null;
 }
 
 /** x, of any plate and shape, reduced to the plate and shape of `like`: the adjoint of broadcasting. */

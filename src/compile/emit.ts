@@ -4,7 +4,7 @@ import { Op } from "../../assembly/opcodes.js";
 import { addAccumulator, emit, immediate, newBuffer, type SegmentBuilder, zero } from "./instructions.js";
 import { width } from "./lower.js";
 import { eventSize, type Node } from "./node.js";
-import { type Encoding, fullOf, operandOf, operandsOf, resultOf, wholeStatic } from "./operands.js";
+import { type Encoding, fullOf, operandOf, operandsOf, resultOf, sourceOf, wholeStatic } from "./operands.js";
 
 /** Adds the instructions of nodes, inputs before what uses them. */
 export function emitNodes(e: Encoding, builder: SegmentBuilder, nodes: readonly Node[]): void {
@@ -20,11 +20,45 @@ export function emitNodes(e: Encoding, builder: SegmentBuilder, nodes: readonly 
   }
   for (let i = 0; i < nodes.length; i++) {
     const n = nodes[i]!;
-    if (n.kind === "map") emit(builder, n.opcode, width(n, e.draws), operandsOf(e, builder, n, n));
+    if (n.kind === "map") emitMap(e, builder, n);
     else if (n.kind === "density") emitDensity(e, builder, n, wanted.get(n) ?? []);
     else if (n.kind === "sumRows") emitSumRows(e, builder, n);
     else if (n.kind !== "output") emitStructure(e, builder, n);
   }
+}
+
+function emitMap(e: Encoding, builder: SegmentBuilder, n: Node): void {
+  if ((n.opcode === Op.MulAdd || n.opcode === Op.MulSub) && emitByRows(e, builder, n)) return;
+  emit(builder, n.opcode, width(n, e.draws), operandsOf(e, builder, n, n));
+}
+
+/** a·b ± c in a plate, where something is the same for all rows and need not be repeated for it: false where nothing is. */
+function emitByRows(e: Encoding, builder: SegmentBuilder, n: Node): boolean {
+  const w = width(n, e.draws);
+  if (!n.plate || w & 1 || e.draws === 1) return false;
+  const [p, q, c] = n.inputs as [Node, Node, Node];
+  const swapped = rowOf(e, p) !== undefined;
+  const a = swapped ? q : p;
+  const b = rowOf(e, swapped ? p : q);
+  const onto = rowOf(e, c);
+  if (rowOf(e, a) || !(b || onto)) return false;
+  const flags = (b ? 1 : 0) | (onto ? 2 : 0) | (n.opcode === Op.MulSub ? 4 : 0);
+  emit(builder, Op.MulAddRows, w, [
+    operandOf(e, builder, a),
+    operandOf(e, builder, b ?? (swapped ? p : q)),
+    operandOf(e, builder, onto ?? c),
+    immediate(flags),
+    immediate(w),
+    resultOf(e, builder, n),
+  ]);
+  return true;
+}
+
+/** What is repeated over the rows of a plate, if it is a computed value that is the same for all of them. */
+function rowOf(e: Encoding, x: Node): Node | undefined {
+  const source = sourceOf(e, x);
+  const same = !source.plate && e.lowered.dynamic.has(source) && eventSize(source.shape) === eventSize(x.shape);
+  return same ? source : undefined;
 }
 
 function emitDensity(e: Encoding, builder: SegmentBuilder, n: Node, wanted: readonly Node[]): void {
@@ -44,7 +78,9 @@ function emitDensity(e: Encoding, builder: SegmentBuilder, n: Node, wanted: read
 function emitSumRows(e: Encoding, builder: SegmentBuilder, n: Node): void {
   const w = width(n, e.draws);
   const accumulator = addAccumulator(builder, e.program, 4 * w);
-  emit(builder, Op.SumRows, w, [operandOf(e, builder, n.inputs[0]!), immediate(w), accumulator]);
+  const operands = operandsOf(e, builder, n);
+  operands.push(immediate(w), accumulator);
+  emit(builder, n.opcode || Op.SumRows, w, operands);
   builder.epilogue.push({ op: Op.Fold, perRow: w, operands: [accumulator, immediate(w), fullOf(e, n)] });
 }
 
@@ -114,18 +150,15 @@ function emitStructure(e: Encoding, builder: SegmentBuilder, n: Node): void {
     case "cumulativeSum":
     case "cumulativeSumReversed": {
       const op = {
-        sumEvent: Op.SumEvent,
+        sumEvent: n.opcode || Op.SumEvent,
         logSumExp: Op.LogSumExp,
         softmax: Op.Softmax,
         cumulativeSum: Op.CumulativeSum,
         cumulativeSumReversed: Op.CumulativeSumReversed,
       }[n.kind];
-      emit(builder, op, w, [
-        operandOf(e, builder, x),
-        immediate(eventSize(x.shape)),
-        immediate(S),
-        resultOf(e, builder, n),
-      ]);
+      const operands = operandsOf(e, builder, n);
+      operands.push(immediate(eventSize(x.shape)), immediate(S), resultOf(e, builder, n));
+      emit(builder, op, w, operands);
       return;
     }
     case "concat": {

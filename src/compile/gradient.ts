@@ -4,7 +4,7 @@
 
 import { Op } from "../../assembly/opcodes.js";
 import * as g from "./arithmetic.js";
-import { type LogProb, unbroadcast } from "./density.js";
+import { aroundZero, type LogProb, unbroadcast } from "./density.js";
 import {
   broadcast,
   concat,
@@ -230,7 +230,9 @@ export function gradient(terms: readonly Term[], latents: readonly Node[]): (Nod
     const { density, value } = terms[i]!;
     if (density) {
       const scale = scaleOf(density.call.plate);
-      giveDensity(adjoints, density.call, scale === 1 ? null : constant(scale));
+      const centred = aroundZero(density.call);
+      if (centred) give(adjoints, centred.x, g.mul(-scale * centred.precision, centred.x));
+      else giveDensity(adjoints, density.call, scale === 1 ? null : constant(scale));
     }
     if (value?.latent) give(adjoints, value, broadcast(constant(scaleOf(value.plate)), value.plate, value.shape));
   }

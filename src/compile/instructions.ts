@@ -140,9 +140,11 @@ export function sumAtOnce(segment: SegmentBuilder): void {
   if (!results.size) return;
   for (let i = 0; i < segment.body.length; i++) {
     const { op, perRow, operands } = segment.body[i]!;
-    if (op !== Op.SumRows) continue;
-    const result = results.get(operands[2]!.at)!;
-    segment.body[i] = { op: Op.Total, perRow, operands: [operands[0]!, operands[1]!, result] };
+    if (op !== Op.SumRows && op !== Op.SumProducts) continue;
+    const last = operands.length - 1;
+    const total = operands.slice(0, last);
+    total.push(results.get(operands[last]!.at)!);
+    segment.body[i] = { op: op === Op.SumRows ? Op.Total : Op.TotalProducts, perRow, operands: total };
   }
   drop(segment.prologue, Op.Zero, results);
   drop(segment.epilogue, Op.Fold, results);

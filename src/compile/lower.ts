@@ -2,7 +2,6 @@
 // into segments, each a straight line over the rows of one plate. A plate's segment takes in everything that can run in one
 // pass over its rows, forward and adjoint, so that data are read once per gradient.
 
-import { Op } from "../../assembly/opcodes.js";
 import { eventSize, type Node, type Plate, sameShape } from "./node.js";
 
 /** Reductions over the rows of a plate: they run in that plate's segment and are complete when it ends. */
@@ -96,38 +95,6 @@ function replaced(nodes: readonly Node[], by: ReadonlyMap<Node, Node>): Node[] {
   for (let i = 0; i < nodes.length; i++) found[i] = by.get(nodes[i]!)!;
   return found;
 }
-
-/** Makes one instruction of a·b + c where the product is used nowhere else: the same value, one pass less. */
-export function fuse(roots: readonly Node[]): Node[] {
-  const nodes = ancestors(roots);
-  const uses = new Map<Node, number>();
-  countUses(roots, uses);
-  for (let k = 0; k < nodes.length; k++) countUses(nodes[k]!.inputs, uses);
-  const done = new Map<Node, Node>();
-  for (let k = 0; k < nodes.length; k++) {
-    const n = nodes[k]!;
-    let { inputs, opcode } = n;
-    if (n.kind === "map" && opcode === Op.Add) {
-      const first = isProduct(inputs[0]!, uses);
-      if (first || isProduct(inputs[1]!, uses)) {
-        inputs = [...inputs[first ? 0 : 1]!.inputs, inputs[first ? 1 : 0]!];
-        opcode = Op.MulAdd;
-      }
-    }
-    let changed = opcode !== n.opcode;
-    for (let i = 0; i < inputs.length && !changed; i++) changed = done.get(inputs[i]!) !== inputs[i];
-    done.set(n, changed ? { ...n, opcode, inputs: replaced(inputs, done) } : n);
-  }
-  return replaced(roots, done);
-}
-
-function countUses(nodes: readonly Node[], uses: Map<Node, number>): void {
-  for (let i = 0; i < nodes.length; i++) uses.set(nodes[i]!, (uses.get(nodes[i]!) ?? 0) + 1);
-}
-
-/** Whether a node is a product that is used once. */
-const isProduct = (n: Node, uses: ReadonlyMap<Node, number>): boolean =>
-  n.kind === "map" && n.opcode === Op.Mul && uses.get(n) === 1 && n.latent;
 
 /** All ancestors of the roots, inputs before what uses them. */
 export function ancestors(roots: readonly Node[]): Node[] {

@@ -58,7 +58,7 @@ export interface Node {
   readonly shape: readonly number[];
   /** Whether a latent is among the ancestors; other nodes are computed once, when the model is compiled. */
   readonly latent: boolean;
-  /** The opcode of a map or a density. */
+  /** The opcode of a map or a density, and of sums that are not the plain ones. */
   readonly opcode: Op;
   /** constant: its value. data: [row][event]. */
   readonly values: Float64Array | null;
@@ -181,9 +181,9 @@ export function map(opcode: Op, operands: readonly Node[], what = "arithmetic"):
   return node("map", broadcastAll(operands, plate, shape), plate, shape, { opcode });
 }
 
-/** Sum over the rows of the node's plate. */
+/** Sum over the rows of the node's plate. (With an opcode and a second input, which only fuse.ts gives: of products.) */
 export const sumRows = (x: Node): Node => (x.plate ? node("sumRows", [x], null, x.shape) : x);
-/** Sum over the event, to a scalar per row. */
+/** Sum over the event, to a scalar per row. (With an opcode as in sumRows.) */
 export const sumEvent = (x: Node): Node => (x.shape.length ? node("sumEvent", [x], x.plate, []) : x);
 
 /** Rows of `source` (the rows of its plate, or the first axis outside plates) picked for each row of `plate`. */

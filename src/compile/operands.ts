@@ -58,7 +58,7 @@ export function staticAt(e: Encoding, n: Node): Operand {
 }
 
 /** What a broadcast repeats; the node itself when it was computed once, or is no broadcast. */
-function sourceOf(e: Encoding, n: Node): Node {
+export function sourceOf(e: Encoding, n: Node): Node {
   return n.kind === "broadcast" && e.store.placed(n) === undefined ? n.inputs[0]! : n;
 }
 

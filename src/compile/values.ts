@@ -4,7 +4,8 @@
 import { f64 } from "../core/memory.js";
 import { rangeError } from "../errors.js";
 import { type Encoded, encode } from "./encode.js";
-import { canonicalise, fuse, lower } from "./lower.js";
+import { fuse } from "./fuse.js";
+import { canonicalise, lower } from "./lower.js";
 import { eventSize, type Node } from "./node.js";
 import { Store } from "./store.js";
 
