@@ -151,10 +151,10 @@ export class CompiledModel implements Target {
       roots.push(inUserOrder(n));
       destinations.push({ kind: "gradient", position: raws[i]!.position });
     }
-    const all = fuse(canonicalise(roots.concat(values)));
+    const all = canonicalise(roots.concat(values));
     this.#main = lower(fuse(all.slice(0, roots.length), true));
     this.#mainDestinations = destinations;
-    this.#values = lower(all.slice(roots.length));
+    this.#values = lower(fuse(all.slice(roots.length)));
     this.batches = batchesOf(this.#main);
     try {
       this.#computeStatics([...new Set(this.#main.statics.concat(this.#values.statics))]);

@@ -14,42 +14,67 @@ export function fuse(roots: readonly Node[], all = false): Node[] {
   const uses = new Map<Node, number>();
   countUses(roots, uses);
   for (let k = 0; k < nodes.length; k++) countUses(nodes[k]!.inputs, uses);
-  const done = new Map<Node, Node>();
-  /** What replaces an input, if that is a map of this kind still and nothing else uses it. */
-  const only = (n: Node, opcode: Op): Node | undefined => {
-    const now = done.get(n)!;
-    return now.kind === "map" && now.opcode === opcode && uses.get(n) === 1 && n.latent ? now : undefined;
-  };
-  /** What is summed over its event by a node that nothing else uses. */
-  const events = (n: Node): Node | undefined => {
-    const now = done.get(n)!;
-    return now.kind === "sumEvent" && !now.opcode && uses.get(n) === 1 && n.latent ? now.inputs[0] : undefined;
-  };
-  const fused = (n: Node): Pick<Node, "kind" | "opcode" | "inputs"> | undefined => {
-    const { kind } = n;
-    const [x, y] = n.inputs as [Node, Node];
-    const join = (inner: Node | undefined, opcode: Op, rest: readonly Node[] = []) =>
-      inner && { kind, opcode, inputs: [...inner.inputs, ...rest.map((r) => done.get(r)!)] };
-    if (n.kind === "map" && n.opcode === Op.Add) {
-      const product = join(only(x, Op.Mul), Op.MulAdd, [y]) ?? join(only(y, Op.Mul), Op.MulAdd, [x]);
-      if (product || !all) return product;
-      const [sum, onto] = events(x) ? [events(x), y] : [events(y), x];
-      if (sum) return { kind: "sumEvent", opcode: Op.SumEventOnto, inputs: [sum, done.get(onto)!] };
-      return join(only(x, Op.Add), Op.Add3, [y]) ?? join(only(y, Op.Add), Op.Add3, [x]);
+  const done: Done = new Map();
+  for (let k = 0; k < nodes.length; k++) {
+    const n = nodes[k]!;
+    const now =
+      n.kind === "map" || n.kind === "sumRows" || n.kind === "sumEvent" ? fused(n, all, done, uses) : undefined;
+    if (now) {
+      done.set(n, { ...n, ...now });
+      continue;
     }
-    if (!all) return undefined;
-    if (n.kind === "map" && n.opcode === Op.Sub) return join(only(x, Op.Mul), Op.MulSub, [y]);
-    if (kind !== "sumRows" && kind !== "sumEvent") return undefined;
-    const opcode = kind === "sumRows" ? Op.SumProducts : Op.SumEventProducts;
-    const square = only(x, Op.Square)?.inputs[0];
-    return square ? { kind, opcode, inputs: [square, square] } : join(only(x, Op.Mul), opcode);
-  };
-  for (const n of nodes) {
-    const now = fused(n);
-    const inputs = now?.inputs ?? n.inputs.map((i) => done.get(i)!);
-    done.set(n, now || inputs.some((i, k) => n.inputs[k] !== i) ? { ...n, ...now, inputs } : n);
+    let changed = false;
+    for (let i = 0; i < n.inputs.length && !changed; i++) changed = done.get(n.inputs[i]!) !== n.inputs[i];
+    done.set(n, changed ? { ...n, inputs: n.inputs.map((i) => done.get(i)!) } : n);
   }
   return roots.map((r) => done.get(r)!);
+}
+
+type Done = Map<Node, Node>;
+type Uses = ReadonlyMap<Node, number>;
+type Fused = Pick<Node, "kind" | "opcode" | "inputs"> | undefined;
+
+/** What replaces an input, if that is a map of this kind still and nothing else uses it. */
+function only(n: Node, opcode: Op, done: Done, uses: Uses): Node | undefined {
+  const now = done.get(n)!;
+  return now.kind === "map" && now.opcode === opcode && uses.get(n) === 1 && n.latent ? now : undefined;
+}
+
+/** What is summed over its event by a node that nothing else uses. */
+function events(n: Node, done: Done, uses: Uses): Node | undefined {
+  const now = done.get(n)!;
+  return now.kind === "sumEvent" && !now.opcode && uses.get(n) === 1 && n.latent ? now.inputs[0] : undefined;
+}
+
+/** The inputs of `inner` and one more, for another instruction. */
+function join(kind: Node["kind"], opcode: Op, inner: Node | undefined, rest: Node, done: Done): Fused {
+  return inner && { kind, opcode, inputs: inner.inputs.concat(done.get(rest)!) };
+}
+
+function fused({ kind, opcode, inputs }: Node, all: boolean, done: Done, uses: Uses): Fused {
+  const x = inputs[0]!;
+  const y = inputs[1]!;
+  if (kind === "map" && opcode === Op.Add) {
+    const product =
+      join(kind, Op.MulAdd, only(x, Op.Mul, done, uses), y, done) ??
+      join(kind, Op.MulAdd, only(y, Op.Mul, done, uses), x, done);
+    if (product || !all) return product;
+    const left = events(x, done, uses);
+    const sum = left ?? events(y, done, uses);
+    if (sum) return { kind: "sumEvent", opcode: Op.SumEventOnto, inputs: [sum, done.get(left ? y : x)!] };
+    return (
+      join(kind, Op.Add3, only(x, Op.Add, done, uses), y, done) ??
+      join(kind, Op.Add3, only(y, Op.Add, done, uses), x, done)
+    );
+  }
+  if (!all) return undefined;
+  if (kind === "map")
+    return opcode === Op.Sub ? join(kind, Op.MulSub, only(x, Op.Mul, done, uses), y, done) : undefined;
+  const products = kind === "sumRows" ? Op.SumProducts : Op.SumEventProducts;
+  const square = only(x, Op.Square, done, uses)?.inputs[0];
+  if (square) return { kind, opcode: products, inputs: [square, square] };
+  const product = only(x, Op.Mul, done, uses);
+  return product && { kind, opcode: products, inputs: product.inputs };
 }
 
 function countUses(nodes: readonly Node[], uses: Map<Node, number>): void {
