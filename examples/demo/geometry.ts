@@ -50,7 +50,7 @@ export function ellipse(f: Fit, [a, b]: [number, number]): Ellipse | undefined {
 
 /** A few hundred draws of the pair, where an ellipse would not do them justice. */
 export function cloud(f: Fit, [a, b]: [number, number]): readonly { x: number; y: number }[] {
-  if (f.result.maps.length === 0) return [];
+  if (f.result.maps.length === 0 && !f.annealed) return [];
   const n = f.target.dimension;
   const draws = f.unconstrainedDraws();
   return Array.from({ length: 400 }, (_, d) => ({ x: draws[d * n + a]!, y: draws[d * n + b]! }));

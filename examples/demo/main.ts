@@ -132,7 +132,7 @@ function drawFit(f: Fit, view: Surface | undefined): void {
   const q = ellipse(f, pair);
   const labels: [string, string] = [current.pair[0]![1], current.pair[1]![1]];
   element("pair").textContent =
-    `${labels[0]}, ${labels[1]}: the posterior (grey), ${f.result.maps.length ? "draws of the approximation" : "the approximation at 1 and 2 standard deviations"}`;
+    `${labels[0]}, ${labels[1]}: the posterior (grey), ${f.annealed ? "annealed draws" : f.result.maps.length ? "draws of the approximation" : "the approximation at 1 and 2 standard deviations"}`;
   show("contours", contourPlot(labels, view ?? (q && surface(f, pair, q)), q, cloud(f, pair)));
   show("elbo", elboPlot([...f.trace], f.elbo));
   element("elbo-final").textContent = Number.isFinite(f.elbo)
