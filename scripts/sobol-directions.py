@@ -35,15 +35,14 @@ lines = "\n".join(f'  "{text[i:i + 110]}",' for i in range(0, len(text), 110))
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src", "core", "sobol-data.ts")
 with open(path, "w") as f:
     f.write(f"""// The numbers of new-joe-kuo-6 (S. Joe and F. Y. Kuo, SIAM J. Sci. Comput. 30, 2008; table (c) 2008 F. Y. Kuo and S. Joe, BSD
-// licence) for 1,024 dimensions, packed by scripts/sobol-directions.py. A module of its own, so that only those who use Sobol
-// points load it.
+// licence) for 1,024 dimensions, packed by scripts/sobol-directions.py.
 
 /** How many of the dimensions from the second on have a polynomial of degree 1, 2, 3, ... */
 export const degreeCounts: readonly number[] = {counts};
 
 /** Per dimension: a in s - 1 bits, (m_k - 1) / 2 in k - 1 bits for k = 2..s; base64. */
-export const packed: string = [
+export const packed: readonly string[] = [
 {lines}
-].join("");
+];
 """)
 print(len(text), counts)

@@ -2,8 +2,7 @@
 // independence of the scramblings, and what it is for: integration errors far below independent sampling.
 
 import { expect, test } from "vitest";
-import { directionNumbers, Sobol } from "../src/core/sobol.js";
-import { MAX_SOBOL_DIMENSIONS } from "../src/core/sobol-size.js";
+import { directionNumbers, MAX_SOBOL_DIMENSIONS, Sobol } from "../src/core/sobol.js";
 import { correlationScore, kolmogorov, kolmogorovTail, normalCdf, openCore } from "./random-support.js";
 
 const plain = { scramble: false } as const;

@@ -1,18 +1,15 @@
 // Scrambled Sobol draws behind gradient estimates (oracle A14): less noise than independent ones, no bias, the same bits however steps are
 // divided, and every algorithm that understands them.
 
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { finish } from "../src/optim/run.js";
 import type { Target } from "../src/target.js";
 import { AdviState } from "../src/vi/advi-state.js";
 import { type FitOptions, fitTarget, fitTargetSync } from "../src/vi/fit.js";
 import type { DenseGaussian } from "../src/vi/gaussian.js";
 import { Session } from "../src/vi/session.js";
-import { loadSobol } from "../src/vi/sobol-points.js";
 import { randomSource } from "./support/random.js";
 import { eightSchools, randomGaussian } from "./support/targets.js";
-
-beforeAll(loadSobol);
 
 /** Logistic regression on 30 rows with three coefficients, each N(0, 1) a priori. */
 const logistic = ((): Target => {

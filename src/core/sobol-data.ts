@@ -1,12 +1,11 @@
 // The numbers of new-joe-kuo-6 (S. Joe and F. Y. Kuo, SIAM J. Sci. Comput. 30, 2008; table (c) 2008 F. Y. Kuo and S. Joe, BSD
-// licence) for 1,024 dimensions, packed by scripts/sobol-directions.py. A module of its own, so that only those who use Sobol
-// points load it.
+// licence) for 1,024 dimensions, packed by scripts/sobol-directions.py.
 
 /** How many of the dimensions from the second on have a polynomial of degree 1, 2, 3, ... */
 export const degreeCounts: readonly number[] = [1, 1, 2, 2, 6, 6, 18, 16, 48, 60, 176, 144, 543];
 
 /** Per dimension: a in s - 1 bits, (m_k - 1) / 2 in k - 1 bits for k = 2..s; base64. */
-export const packed: string = [
+export const packed: readonly string[] = [
   "2QJM2JKESJ3ZtANBXsvDYeGj0qE24mOYrTszKU+B9s+YnzHiHOOL5GgMaOmSOqcW+PVVmjzmImifeBIEHTJdlMxylO1gbq5bpGUJai3SuA3DYe",
   "97cbzH1Q7QHT+Zj0V3/r7AtKpZviaXaxhF79FoLMecfAnZQSUHM0UlR05x6ELLkOlyTo43rz7G1CFfhwwg3Vyxn7hCSPnFv/dXopatQgjLkL1u",
   "8NtEGwQiEAomWCqxaLDns/kZFVD7RbLFUdhztS9ebKA78079NMRuNwbPvvKTtbztjFA+Oy6auAQxa198kkp1RuJ6FRSg1AFBUnrHB97VfBKgyg",
@@ -126,4 +125,4 @@ export const packed: string = [
   "VC42519jKj/KNjokjfFI2IlI7YOBDwGrKr/2VQHTP5NilDdLzT2W0KhU8yxHvdr8G2a7QN7RANUvoBsh2fJ4wn7gUBVWfBV2p9ospEV8SoxU4D",
   "2sX8R0Sbu4LqruQ2xPgCyIbojQkc7f2ym8ZYfDJHNOQK923PIk6Y0Y/jTjlW24hi5IY1dq926dY27dEfmjG2xJGn2/3FH6wTancwjnRfm3MjXk",
   "ixkKzI+4oq3SVWCQ6D/qkLW8/A==",
-].join("");
+];

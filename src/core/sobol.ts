@@ -1,18 +1,20 @@
 // Sobol points from the core: direction numbers unpacked from sobol-data.ts and extended by the recurrence of Bratley & Fox (ACM
-// TOMS 14, 1988). Import this module lazily: it brings 13 kB of data. A point depends on (seed, stream, step, dimension, index) alone.
+// TOMS 14, 1988). A point depends on (seed, stream, step, dimension, index) alone.
 
 import { integer, rangeError } from "../errors.js";
 import { core } from "./load.js";
 import { f64, i32, Scope } from "./memory.js";
 import { degreeCounts, packed } from "./sobol-data.js";
-import { MAX_SOBOL_DIMENSIONS } from "./sobol-size.js";
+
+/** How many dimensions there are direction numbers for. */
+export const MAX_SOBOL_DIMENSIONS = 1024;
 
 const WORDS = 32;
 
 /** Direction numbers [dimension][32] with their bits in the opposite order: bit i of number k is digit i of v_k. */
 export function directionNumbers(dimensions: number): Uint32Array<ArrayBuffer> {
   integer("dimensions", dimensions, 1, MAX_SOBOL_DIMENSIONS);
-  const text = atob(packed);
+  const text = atob(packed.join(""));
   let position = 0;
   const read = (bits: number): number => {
     let value = 0;

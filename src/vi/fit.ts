@@ -3,7 +3,7 @@
 // reason.
 
 import { load } from "../core/load.js";
-import { MAX_SOBOL_DIMENSIONS } from "../core/sobol-size.js";
+import { MAX_SOBOL_DIMENSIONS } from "../core/sobol.js";
 import { integer, knownOptions, oneOf, positiveNumber, rangeError, typeError } from "../errors.js";
 import type { Model } from "../model/model.js";
 import type { FirstOrder } from "../optim/first-order.js";
@@ -34,7 +34,6 @@ import { algorithmRun } from "./named.js";
 import type { Path } from "./pathfinder.js";
 import { componentsOf, drawsOf, type Ended, type FitRecord, type PlainOption, valuesOf, version } from "./record.js";
 import { differs, probeOf, Watch } from "./replay.js";
-import { loadSobol } from "./sobol-points.js";
 
 /** Options of a fit; all have defaults. One that is unknown, or that the algorithm does not know, is an error that names it. */
 export interface FitOptions {
@@ -491,14 +490,8 @@ function* watchedRun(target: Target, checked: Checked, paths?: readonly Path[]):
   return fit;
 }
 
-/** Brings what a fit needs and is not part of the library's first load. */
-async function prepare({ sampling, resume }: FitOptions): Promise<void> {
-  if ((sampling ?? resume?.record?.options["sampling"]) === "sobol") await loadSobol();
-}
-
 /** Fits a log density; `paths` are those of "multipathPathfinder" where workers have run them: nobody has seen their turns in order. */
 export async function fitTarget(target: Target, options: FitOptions = {}, paths?: readonly Path[]): Promise<Fit> {
-  await prepare(options);
   return await finishInSlices(fitRun(target, options, paths), options);
 }
 
@@ -519,7 +512,6 @@ export function fitTargetSync(target: Target, options: FitOptions = {}): Fit {
  * Leaving the loop early ends the fit and frees its memory; to keep the best state so far, abort the signal and go on to the end.
  */
 export async function* fitSteps(target: Target, options: FitOptions = {}): AsyncGenerator<Progress, Fit, void> {
-  await prepare(options);
   const run = fitRun(target, options);
   try {
     let began = performance.now();

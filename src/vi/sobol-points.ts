@@ -1,27 +1,14 @@
 // Scrambled Sobol points for gradient estimates (randomised quasi-Monte Carlo: Owen 1997; Buchholz, Wenzel & Mandt 2018): each estimate is
-// unbiased over scramblings, and its variance falls faster than 1 / draws for smooth integrands. The table of direction numbers is
-// large, and loaded when a fit asks for it.
+// unbiased over scramblings, and its variance falls faster than 1 / draws for smooth integrands.
 
 import { i32, type Scope } from "../core/memory.js";
-import type * as Table from "../core/sobol.js";
+import { directionNumbers, Sobol } from "../core/sobol.js";
 import { seedWords } from "./core-normals.js";
 import type { PointSource } from "./draws.js";
 
-let table: typeof Table | undefined;
-
-/** Brings the table; `sobolDirections` and `corePoints` need it. */
-export async function loadSobol(): Promise<void> {
-  table ??= await import("../core/sobol.js");
-}
-
-function loaded(): typeof Table {
-  if (!table) throw new Error("the table of Sobol points has not been loaded");
-  return table;
-}
-
 /** Direction numbers for so many dimensions, copied into core memory of the scope; their address. */
 export function sobolDirections(dimensions: number, scope: Scope): number {
-  const directions = loaded().directionNumbers(dimensions);
+  const directions = directionNumbers(dimensions);
   const pointer = scope.bytes(directions.byteLength);
   i32(pointer, directions.length).set(directions);
   return pointer;
@@ -29,7 +16,6 @@ export function sobolDirections(dimensions: number, scope: Scope): number {
 
 /** Scrambled Sobol points for a seed, [point][coordinate]. */
 export function corePoints(seed: number): PointSource {
-  const { Sobol } = loaded();
   return {
     fill(out, points, dimension, stream, step) {
       const sobol = new Sobol(dimension);
