@@ -48,6 +48,11 @@ export class EngineFit {
   readonly #model: CompiledModel;
   readonly #state: AdviState;
 
+  /** Address of the state of the fit in core memory. */
+  get state(): number {
+    return this.#state.pointer;
+  }
+
   constructor(readonly workload: Workload) {
     const { dimension, family, draws, logScale } = workload;
     this.#model = compileWorkload(workload);
