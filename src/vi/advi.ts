@@ -114,7 +114,7 @@ export function* adviFit(target: Target, options: AdviOptions): Run<AdviResult> 
           : (options.nest ? doubtless(final) : final?.bad === 0 && settled(final.check)) &&
             (end === "judged" || maps.length > 0);
         if (final && convincing && options.warmUp && target.dimension <= regressionLimit) {
-          const q = annealed ? gaussianOf(annealed.final.check.points, target.dimension) : denseGaussian(approximation);
+          const q = denseGaussian(annealed ? gaussianOf(annealed.final.check.points, target.dimension) : approximation);
           const found = yield* rivalOf(answer.session, q, final.check.elbo.value);
           if (found && found.elbo > final.check.elbo.value + negligible) rival = found;
           if (rival && rival.elbo > final.check.elbo.value + dominant && attempt < attempts && !session.cancelled) {

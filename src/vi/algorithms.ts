@@ -2,8 +2,6 @@
 // verdicts are their own until the final check's witnesses (witness.ts), those of the default fit, speak against them; named.ts looks
 // for what no draw of an answer can see.
 
-import { cholesky } from "../linalg/cholesky.js";
-import { addScaledAt } from "../linalg/vector.js";
 import type { FirstOrder } from "../optim/first-order.js";
 import { inverseDiagonal } from "../optim/inverse-diagonal.js";
 import type { Run } from "../optim/run.js";
@@ -16,10 +14,16 @@ import { coreNormals } from "./core-normals.js";
 import { dadviRun } from "./dadvi.js";
 import { Evaluator } from "./evaluate.js";
 import { type FitFamily, fitFamilies } from "./families.js";
-import { type DenseGaussian, type DiagonalGaussian, type Gaussian, standardDeviations } from "./gaussian.js";
+import {
+  type DenseGaussian,
+  type DiagonalGaussian,
+  type Gaussian,
+  gaussianOf,
+  standardDeviations,
+} from "./gaussian.js";
 import { laplaceRun } from "./laplace.js";
 import { mapRun } from "./map.js";
-import { multipathRun, type WeightedDraws } from "./multipath.js";
+import { multipathRun } from "./multipath.js";
 import type { Outcome } from "./outcome.js";
 import { type Path, pathfinderRun, pathRun } from "./pathfinder.js";
 import { pathCount } from "./paths.js";
@@ -142,22 +146,6 @@ export interface Start {
   readonly done?: readonly Path[] | undefined;
 }
 
-/** The Gaussian with the mean and the covariance of weighted draws. */
-function momentsOf({ points, weights, dimension: n }: WeightedDraws): Gaussian {
-  const mean = new Float64Array(n);
-  weights.forEach((w, d) => {
-    addScaledAt(n, w, points, d * n, mean, 0);
-  });
-  const covariance = new Float64Array(n * n);
-  const x = new Float64Array(n);
-  weights.forEach((w, d) => {
-    for (let i = 0; i < n; i++) x[i] = points[d * n + i]! - mean[i]!;
-    for (let i = 0; i < n; i++) addScaledAt(i + 1, w * x[i]!, x, 0, covariance, i * n);
-  });
-  const scale = Float64Array.from({ length: n }, (_, i) => Math.sqrt(covariance[i * n + i]!));
-  return cholesky(covariance, n) ? { kind: "dense", mean, cholesky: covariance } : { kind: "diagonal", mean, scale };
-}
-
 /** Runs an algorithm by name once. */
 export function* tried(
   target: Target,
@@ -245,7 +233,8 @@ export function* tried(
       });
       const components = outcome.approximation?.components;
       const answer = and({ ...outcome, approximation: components?.[0] }, { components });
-      const around = answer.around && outcome.approximation && momentsOf(outcome.approximation);
+      const drawn = answer.around && outcome.approximation;
+      const around = drawn && gaussianOf(drawn.points, drawn.dimension, drawn.weights);
       return { ...answer, around, paths: outcome.paths };
     }
     case "dadvi": {

@@ -5,7 +5,7 @@
 // until they have forgotten where they were. Lengths of steps and temperatures are chosen by a pilot with random numbers of its own.
 
 import { estimateElbo } from "../diagnostics/evidence.js";
-import { psis, resampleWithReplacement } from "../diagnostics/psis.js";
+import { type Psis, psis, resampleWithReplacement } from "../diagnostics/psis.js";
 import { exp } from "../linalg/elementary.js";
 import { finish, type Run } from "../optim/run.js";
 import type { Target } from "../target.js";
@@ -128,42 +128,37 @@ function nextBeta(beta: number, ratios: Float64Array): number {
 function* pilot(session: Session, q: DenseGaussian): Run<Transition[] | undefined> {
   const some = new Chains(session, q, adviStreams.pilot, pilotBatches, 0);
   const moves: Transition[] = [];
-  const logWeights = new Float64Array(some.size);
   try {
     yield* some.start();
     let beta = 0;
     let step = Math.min(0.5, 1 / Math.sqrt(Math.sqrt(session.dimension)));
     while (beta < 1) {
       if (moves.length === mostTemperatures || session.cancelled || !session.allows(1)) return undefined;
-      const last = beta;
       beta = nextBeta(beta, some.ratios);
-      for (let c = 0; c < some.size; c++) logWeights[c] = logWeights[c]! + (beta - last) * some.ratios[c]!;
+      some.reweigh(beta);
       const move = { beta, step: varied(step, moves.length), leaps: leapsOf(step) };
       moves.push(move);
       step = adapted(step, yield* some.move(move));
       session.spent++;
     }
-    const spread = estimateElbo(logWeights).error * Math.sqrt(some.size);
+    const spread = estimateElbo(some.logWeights).error * Math.sqrt(some.size);
     return session.cancelled || !(spread <= mostSpread) ? undefined : moves;
   } finally {
     some.dispose();
   }
 }
 
-/** Brings chains to the posterior; their log weights, by which they are resampled. Undefined when cancelled. */
-function* arrive(group: Chains, moves: readonly Transition[], arrival: number): Run<Float64Array | undefined> {
-  const logWeights = new Float64Array(group.size);
+/** Brings chains to the posterior, and resamples them by their weights, which it returns. Undefined when cancelled. */
+function* arrive(group: Chains, moves: readonly Transition[], arrival: number): Run<Psis | undefined> {
   yield* group.start();
-  let beta = 0;
-  for (const move of moves.slice(0, arrival)) {
-    for (let c = 0; c < group.size; c++) logWeights[c] = logWeights[c]! + (move.beta - beta) * group.ratios[c]!;
-    beta = move.beta;
-    yield* group.move(move);
+  for (let k = 0; k < arrival; k++) {
+    group.reweigh(moves[k]!.beta);
+    yield* group.move(moves[k]!);
     if (group.session.cancelled) return undefined;
   }
-  const { weights } = psis(logWeights);
-  group.resample(resampleWithReplacement(weights, group.size, new Float64Array(group.size).fill(0.5)));
-  return logWeights;
+  const weighing = psis(group.logWeights);
+  group.resample(resampleWithReplacement(weighing.weights, group.size, new Float64Array(group.size).fill(0.5)));
+  return weighing;
 }
 
 /** Whether chains are looked at after move k of a phase of so many. */
@@ -176,16 +171,15 @@ export function* anneal(
   target: Target,
   maps: readonly NestedMap[],
 ): Run<Annealed | undefined> {
-  const planned = yield* pilot(session, q);
-  if (!planned) return undefined;
-  const moves = planned.slice();
+  const moves = yield* pilot(session, q);
+  if (!moves) return undefined;
   const arrival = moves.length;
   const group = new Chains(session, q, adviStreams.anneal, batches, 0);
   try {
-    const logWeights = yield* arrive(group, moves, arrival);
-    if (!logWeights) return undefined;
+    const weighing = yield* arrive(group, moves, arrival);
+    if (!weighing) return undefined;
     session.spent += arrival;
-    const weighing = psis(logWeights);
+    const { logWeights } = group;
     const heavy = !(weighing.khat <= heavyTail);
     let { step } = moves[arrival - 1]!;
     let before = throughMaps(maps, chains, group.points());

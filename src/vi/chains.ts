@@ -1,12 +1,10 @@
 // Many chains of Hamiltonian Monte Carlo (Duane et al. 1987), sixteen at a time, in coordinates in which a Gaussian q is standard normal.
 // They leave q^(1 - beta) p^beta invariant, p being the posterior; one gradient of p serves every beta.
 
-import { core } from "../core/load.js";
-import { f64, Scope } from "../core/memory.js";
 import { logDiagonal } from "../linalg/cholesky.js";
 import { exp, logTwoPi } from "../linalg/elementary.js";
-import { transposed } from "../linalg/vector.js";
 import type { Run } from "../optim/run.js";
+import { Framed } from "./framed.js";
 import type { DenseGaussian } from "./gaussian.js";
 import { lanes } from "./moments.js";
 import type { Session } from "./session.js";
@@ -34,12 +32,7 @@ const unstable = 10;
 const numbered = 4096;
 
 export class Chains {
-  readonly #scope = new Scope();
-  readonly #mean: number;
-  readonly #root: number;
-  readonly #transposed: number;
-  readonly #in: number;
-  readonly #out: number;
+  readonly #framed: Framed;
   /** log p - log q is the log density plus this plus half the squared norm. */
   readonly #constant: number;
   readonly size: number;
@@ -48,6 +41,9 @@ export class Chains {
   readonly #slope: Float64Array;
   /** Per chain, log p - log q; -Infinity where something is not finite. */
   readonly ratios: Float64Array;
+  /** Per chain, what `reweigh` has added up. */
+  readonly logWeights: Float64Array;
+  #beta = 0;
   /** Normals of a move: [D][lanes] for momenta, and two more rows. */
   readonly #normals: Float64Array;
   #moves = 0;
@@ -61,22 +57,18 @@ export class Chains {
     readonly firstBatch: number,
   ) {
     const n = session.dimension;
-    const scope = this.#scope;
-    this.#mean = scope.copy(q.mean);
-    this.#root = scope.copy(q.cholesky);
-    this.#transposed = scope.copy(transposed(q.cholesky, n));
-    this.#in = scope.doubles(n * lanes);
-    this.#out = scope.doubles(n * lanes);
+    this.#framed = new Framed(session, q.mean, q.cholesky);
     this.#constant = logDiagonal(q.cholesky, n) + 0.5 * n * logTwoPi;
     this.size = batches * lanes;
     this.#x = new Float64Array(this.size * n);
     this.#slope = new Float64Array(this.size * n);
     this.ratios = new Float64Array(this.size);
+    this.logWeights = new Float64Array(this.size);
     this.#normals = new Float64Array((n + 2) * lanes);
   }
 
   dispose(): void {
-    this.#scope.dispose();
+    this.#framed.dispose();
   }
 
   #fill(batch: number): Float64Array {
@@ -88,12 +80,8 @@ export class Chains {
   *#evaluate(x: Float64Array, slope: Float64Array, ratios: Float64Array): Run<void> {
     const { session } = this;
     const { program, dimension: n } = session;
-    f64(this.#in, n * lanes).set(x);
-    core().affine(n, lanes, this.#mean, this.#root, this.#in, program.thetaPointer);
-    program.evaluate();
-    session.evaluator.gradients += lanes;
-    core().affine(n, lanes, 0, this.#transposed, program.gradientPointer, this.#out);
-    slope.set(f64(this.#out, n * lanes));
+    this.#framed.points().set(x);
+    slope.set(this.#framed.evaluate());
     const values = program.logDensity();
     for (let s = 0; s < lanes; s++) {
       let square = 0;
@@ -117,6 +105,13 @@ export class Chains {
       const slope = this.#slope.subarray(b * width, (b + 1) * width);
       yield* this.#evaluate(x, slope, this.ratios.subarray(b * lanes, (b + 1) * lanes));
     }
+  }
+
+  /** Goes on from the last power of p to `beta`, where the chains stand. */
+  reweigh(beta: number): void {
+    for (let c = 0; c < this.size; c++)
+      this.logWeights[c] = this.logWeights[c]! + (beta - this.#beta) * this.ratios[c]!;
+    this.#beta = beta;
   }
 
   /** Moves every chain. */
@@ -199,9 +194,8 @@ export class Chains {
     const n = this.session.dimension;
     const out = new Float64Array(this.size * n);
     for (let b = 0; b < this.batches; b++) {
-      f64(this.#in, n * lanes).set(this.#x.subarray(b * n * lanes, (b + 1) * n * lanes));
-      core().affine(n, lanes, this.#mean, this.#root, this.#in, this.#out);
-      const y = f64(this.#out, n * lanes);
+      this.#framed.points().set(this.#x.subarray(b * n * lanes, (b + 1) * n * lanes));
+      const y = this.#framed.mapped();
       for (let s = 0; s < lanes; s++) for (let i = 0; i < n; i++) out[(b * lanes + s) * n + i] = y[i * lanes + s]!;
     }
     return out;

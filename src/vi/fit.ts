@@ -134,19 +134,9 @@ export const fitOptionNames = [
 const passing = ["resume", "signal", "onProgress"] as const;
 const renewable: readonly string[] = ["maxSteps", "posteriorDraws", "correct", ...passing];
 
-/** Options that not every algorithm understands. */
-const adviOnly = [
-  "family",
-  "rank",
-  "entropy",
-  "optimizer",
-  "draws",
-  "sampling",
-  "maxSteps",
-  "stepSize",
-  "init",
-  "warmUp",
-] as const;
+/** Options that every algorithm understands, and those that only some do. */
+const common: readonly string[] = ["algorithm", "seed", "checkDraws", "correct", "posteriorDraws", ...passing];
+const adviOnly = fitOptionNames.filter((name) => !common.includes(name));
 
 /** Milliseconds of work after which the event loop has its turn. */
 const between = 8;

@@ -213,17 +213,21 @@ export function densePrecision(g: DenseGaussian): Float64Array {
   return out;
 }
 
-/** The Gaussian with the mean and covariance of points [point × n]. */
-export function gaussianOf(points: Float64Array, n: number): DenseGaussian {
+/**
+ * The Gaussian with the mean and covariance of points [point × n], under weights that sum to one (or their sample covariance, when absent); with
+ * the variances alone where the covariance is not positive definite.
+ */
+export function gaussianOf(points: Float64Array, n: number, weights?: Float64Array): DenseGaussian | DiagonalGaussian {
   const count = points.length / n;
   const mean = new Float64Array(n);
-  for (let d = 0; d < count; d++) addScaledAt(n, 1 / count, points, d * n, mean, 0);
+  for (let d = 0; d < count; d++) addScaledAt(n, weights ? weights[d]! : 1 / count, points, d * n, mean, 0);
   const covariance = new Float64Array(n * n);
-  const z = new Float64Array(n);
+  const x = new Float64Array(n);
   for (let d = 0; d < count; d++) {
-    for (let i = 0; i < n; i++) z[i] = points[d * n + i]! - mean[i]!;
-    for (let i = 0; i < n; i++) addScaledAt(i + 1, z[i]! / (count - 1), z, 0, covariance, i * n);
+    for (let i = 0; i < n; i++) x[i] = points[d * n + i]! - mean[i]!;
+    for (let i = 0; i < n; i++)
+      addScaledAt(i + 1, weights ? weights[d]! * x[i]! : x[i]! / (count - 1), x, 0, covariance, i * n);
   }
-  if (!factorise(covariance, n)) throw new Error("the covariance of the points is not positive definite");
-  return { kind: "dense", mean, cholesky: covariance };
+  const scale = Float64Array.from({ length: n }, (_, i) => Math.sqrt(covariance[i * n + i]!));
+  return factorise(covariance, n) ? { kind: "dense", mean, cholesky: covariance } : { kind: "diagonal", mean, scale };
 }

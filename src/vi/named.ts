@@ -17,7 +17,7 @@ import {
 import { coreNormals } from "./core-normals.js";
 import { denseGaussian, drawsFromNormals, type Gaussian } from "./gaussian.js";
 import type { Path } from "./pathfinder.js";
-import { attempts, dominant, higherMode, negligible, type Rival, rivalOf } from "./rivals.js";
+import { attempts, dominant, higherMode, negligible, type Rival, rivalOf, severalModes } from "./rivals.js";
 import { adviStreams, regressionLimit, Session } from "./session.js";
 
 /** Runs an algorithm on a target; `done` are paths of "multipathPathfinder" that were run elsewhere. */
@@ -107,7 +107,7 @@ function* namedRun(
       }
       return finished({
         status: "rejected",
-        message: `${result.message} There is another mode that this one leaves out: a search from other starts reaches ${worth(rival.elbo)}, where this one has ${worth(own)}. Mixtures of several fits, or an ordering that tells the modes apart, may help.`,
+        message: `${result.message} There is another mode that this one leaves out: a search from other starts reaches ${worth(rival.elbo)}, where this one has ${worth(own)}. ${severalModes}`,
       });
     } finally {
       session.dispose();

@@ -3,11 +3,10 @@
 // on the log marginal density of the axis, made nearly tight by its second cumulant (the variance of the log ratios); its normal scores
 // are the map along the axis. A knot's step is taken only if it raises the bound on its own draws.
 
-import { core } from "../core/load.js";
-import { f64, Scope } from "../core/memory.js";
 import { exp, log, logTwoPi, normalQuantile } from "../linalg/elementary.js";
-import { dotAt, transposed } from "../linalg/vector.js";
+import { dotAt } from "../linalg/vector.js";
 import type { Run } from "../optim/run.js";
+import { Framed } from "./framed.js";
 import { lanes } from "./moments.js";
 import type { Axis } from "./nested-axis.js";
 import { knotWeights, type NestedMap, type Quantile } from "./nested-map.js";
@@ -55,13 +54,7 @@ function expectedGain({ slope, curvature }: Evaluated): number {
 
 /** Evaluates mean-field Gaussians for everything beside the axis at one place on it: all on the same normals. */
 class Slice {
-  readonly #scope = new Scope();
-  readonly #mean: number;
-  readonly #root: number;
-  readonly #transposed: number;
-  /** [D][lanes]: points in the frame, and gradients there. */
-  readonly #points: number;
-  readonly #gradients: number;
+  readonly #framed: Framed;
   /** [batch][D][lanes] */
   readonly #normals: Float64Array;
   readonly #squares: Float64Array;
@@ -78,12 +71,7 @@ class Slice {
   ) {
     const n = session.dimension;
     const draws = normals.length / n;
-    const scope = this.#scope;
-    this.#mean = scope.copy(mean);
-    this.#root = scope.copy(root);
-    this.#transposed = scope.copy(transposed(root, n));
-    this.#points = scope.doubles(n * lanes);
-    this.#gradients = scope.doubles(n * lanes);
+    this.#framed = new Framed(session, mean, root);
     this.#draws = draws;
     this.#normals = new Float64Array(draws * n);
     this.#squares = new Float64Array(n);
@@ -111,17 +99,14 @@ class Slice {
     let square = 0;
     for (let from = 0; from < draws; from += lanes) {
       const z = this.#normals.subarray(from * n, (from + lanes) * n);
-      const points = f64(this.#points, n * lanes);
+      const points = this.#framed.points();
       points.fill(t, 0, lanes);
       for (let i = 1; i < n; i++) {
         const a = shift[i]!;
         const b = scale[i]!;
         for (let k = i * lanes; k < (i + 1) * lanes; k++) points[k] = a + b * z[k]!;
       }
-      core().affine(n, lanes, this.#mean, this.#root, this.#points, program.thetaPointer);
-      program.evaluate();
-      session.evaluator.gradients += lanes;
-      core().affine(n, lanes, 0, this.#transposed, program.gradientPointer, this.#gradients);
+      const g = this.#framed.evaluate();
       const values = program.logDensity();
       for (let s = 0; s < lanes; s++) {
         const value = values[s]!;
@@ -131,7 +116,6 @@ class Slice {
         mean += a / (from + s + 1);
         square += a * (ratio - mean);
       }
-      const g = f64(this.#gradients, n * lanes);
       for (let i = 1; i < n; i++) {
         let first = 0;
         let second = 0;
@@ -157,7 +141,7 @@ class Slice {
   }
 
   dispose(): void {
-    this.#scope.dispose();
+    this.#framed.dispose();
   }
 }
 

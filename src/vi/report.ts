@@ -5,8 +5,9 @@ import type { AdviOptions, End } from "./advi.js";
 import { type AnnealedVerdict, chains } from "./annealing.js";
 import type { Check } from "./outcome.js";
 import type { Assessment } from "./regression.js";
+import { severalModes } from "./rivals.js";
 import { regressionLimit, type Session } from "./session.js";
-import { divergenceOf, isBlind, objection, objectionWords, type Shift } from "./witness.js";
+import { divergenceOf, factorOf, isBlind, objection, objectionWords, type Shift } from "./witness.js";
 
 export interface Facts {
   readonly end: End;
@@ -37,37 +38,42 @@ function places(blamed: ReadonlyMap<string, number>): string {
   return ` at ${list}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
 }
 
-/** The same for annealed draws. */
+/** What helps where no family does. */
+const otherModel = "Reparametrise the model: non-centred or centred effects, other scales, tighter priors.";
+
+/** The verdict on annealed draws of the best Gaussian, nested `along` some coordinates or none. */
 function annealedSentence(
   { against, shift, correlation, slowest, temperatures, moves }: AnnealedVerdict,
-  { axes }: Pick<Facts, "axes">,
+  along: string,
   khat: string,
   skipped: string,
 ): { status: Status; message: string } {
-  const start = axes.length > 0 ? `a Gaussian nested along ${[...new Set(axes)].join(", ")}` : "the best one";
+  const start = along ? `a Gaussian nested along ${along}` : "the best one";
   const done = `No Gaussian is right: ${chains} draws of ${start} were annealed to the posterior over ${temperatures} temperatures and moved on ${moves} times by Hamiltonian Monte Carlo`;
-  const advice = "Reparametrise the model: non-centred or centred effects, other scales, tighter priors.";
   const memory = `correlation ${correlation.toFixed(2)} over the last of these`;
   switch (against) {
     case "tail":
-      return { status: "rejected", message: `${done}, but a few of them carry all the weight (${khat}). ${advice}` };
+      return {
+        status: "rejected",
+        message: `${done}, but a few of them carry all the weight (${khat}). ${otherModel}`,
+      };
     case "curvature":
       return {
         status: "rejected",
-        message: `${done}, but in places it is curved too sharply for their steps: some never get there. ${advice}`,
+        message: `${done}, but in places it is curved too sharply for their steps: some never get there. ${otherModel}`,
       };
     case "memory":
       return {
         status: "rejected",
-        message: `${done}, but they move too slowly along ${slowest} to have forgotten where they came from (${memory}). ${advice}`,
+        message: `${done}, but they move too slowly along ${slowest} to have forgotten where they came from (${memory}). ${otherModel}`,
       };
     case "location":
     case "scale": {
       const what =
         against === "location"
           ? `mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
-          : `standard deviation of ${shift.scaleName} by a factor ${Math.max(shift.scaleRatio, 1 / shift.scaleRatio).toFixed(2)}`;
-      return { status: "rejected", message: `${done}, but the last of these still changed the ${what}. ${advice}` };
+          : `standard deviation of ${shift.scaleName} by a factor ${factorOf(shift.scaleRatio).toFixed(2)}`;
+      return { status: "rejected", message: `${done}, but the last of these still changed the ${what}. ${otherModel}` };
     }
     default:
       return {
@@ -107,7 +113,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
   if (facts.rival !== undefined)
     return {
       status: "rejected",
-      message: `There is another mode that the ${family} leaves out: a fit from another start reaches an ELBO of ${facts.rival.toFixed(1)}, where this one has ${check.elbo.value.toFixed(1)}. Mixtures of several fits, or an ordering that tells the modes apart, may help.`,
+      message: `There is another mode that the ${family} leaves out: a fit from another start reaches an ELBO of ${facts.rival.toFixed(1)}, where this one has ${check.elbo.value.toFixed(1)}. ${severalModes}`,
     };
   if (isBlind(check))
     return {
@@ -120,7 +126,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     session.refused > 0
       ? ` ${session.refused} evaluation${session.refused === 1 ? " was" : "s were"} not finite${where} and left out.`
       : "";
-  if (facts.verdict) return annealedSentence(facts.verdict, facts, khat, skipped);
+  if (facts.verdict) return annealedSentence(facts.verdict, along, khat, skipped);
   if (end !== "judged") {
     const off =
       assessment && Number.isFinite(assessment.location)
@@ -147,7 +153,7 @@ export function sentence(facts: Facts): { status: Status; message: string } {
     options.family === "meanField"
       ? `Try family: "${session.dimension > regressionLimit ? "lowRank" : "fullRank"}", or reparametrise.`
       : nested
-        ? "Reparametrise the model: non-centred or centred effects, other scales, tighter priors."
+        ? otherModel
         : "Reparametrise the model (non-centred, other scales), or use a richer family.";
   const optimum = nested
     ? `No plain Gaussian is right, a ${family} was fitted (${steps})`

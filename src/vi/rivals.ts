@@ -28,6 +28,9 @@ export const dominant = 4;
 /** Starts of a fit at most: one, and again from a mode that has most of the mass. */
 export const attempts = 3;
 
+/** What helps against another mode. */
+export const severalModes = "Mixtures of several fits, or an ordering that tells the modes apart, may help.";
+
 /** Another mode: a Gaussian there, in the session's coordinates, and its ELBO. */
 export interface Rival {
   readonly elbo: number;

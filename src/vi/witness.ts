@@ -25,6 +25,9 @@ const isLatent = (sites: readonly Site[], at: number): boolean => {
   return true;
 };
 
+/** A ratio or its inverse, whichever is above 1. */
+export const factorOf = (ratio: number): number => Math.max(ratio, 1 / ratio);
+
 interface Moments {
   readonly mean: Float64Array;
   readonly sd: Float64Array;
@@ -77,7 +80,7 @@ function shiftOf(
       locationName = name(i);
     }
     const ratio = sd / other;
-    if (Math.max(ratio, 1 / ratio) > Math.max(scaleRatio, 1 / scaleRatio)) {
+    if (factorOf(ratio) > factorOf(scaleRatio)) {
       scaleRatio = ratio;
       scaleName = name(i);
     }
@@ -167,7 +170,7 @@ export function objection(check: Check, shift: Shift | undefined): Objection | u
   if (divergence <= 0.05) return undefined;
   if (khat > threshold || !shift) return "tail";
   if (shift.location > 0.15 + shift.error) return "location";
-  const ratio = Math.max(shift.scaleRatio, 1 / shift.scaleRatio);
+  const ratio = factorOf(shift.scaleRatio);
   // Above a k-hat of one half weights have no variance, and what they say of a spread is more and more too little.
   const doubtful = Math.min(1, Math.max(0, 10 * (khat - 0.5)));
   if (ratio > (divergence > 0.3 ? 1.1 : 1.2 - 0.05 * doubtful) + shift.error) return "scale";
@@ -183,7 +186,7 @@ export function annealedObjection(check: Check, shift: Shift, correlation: numbe
   if (!(check.psis.khat < 1 || check.psis.effectiveDraws >= 0.5 * check.draws)) return "tail";
   if (!(correlation <= forgotten)) return "memory";
   if (shift.location > 0.1 + 2 * shift.error) return "location";
-  return Math.max(shift.scaleRatio, 1 / shift.scaleRatio) > 1.1 + 3 * shift.error ? "scale" : undefined;
+  return factorOf(shift.scaleRatio) > 1.1 + 3 * shift.error ? "scale" : undefined;
 }
 
 /** What importance weighting does to an answer that is objected to: the rest of a sentence that begins with it. */
@@ -191,5 +194,5 @@ export function objectionWords(against: "location" | "scale", shift: Shift): str
   const ratio = shift.scaleRatio;
   return against === "location"
     ? `would move the mean of ${shift.locationName} by ${shift.location.toFixed(2)} standard deviations`
-    : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${Math.max(ratio, 1 / ratio).toFixed(2)} or more`;
+    : `finds the standard deviation of ${shift.scaleName} ${ratio < 1 ? "too small" : "too large"} by a factor ${factorOf(ratio).toFixed(2)} or more`;
 }
